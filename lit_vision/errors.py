@@ -1,0 +1,8 @@
+"""The one exception for whatever a user, a recipe or a data set can cause."""
+
+
+class InputError(ValueError):
+    """Bad input, told in at most three lines: what was asked, what was got, where, and what to do.
+
+    The command line prints the message alone and exits with 2; in Python it is an ordinary `ValueError`.
+    """
