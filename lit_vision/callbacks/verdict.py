@@ -1,0 +1,161 @@
+"""After the test pass: `result.json`, the final table, and the verdict in W&B's summary."""
+
+import platform
+import time
+from importlib import metadata
+from typing import Any
+
+import lightning as L
+import torch
+
+from lit_vision import results, runs, versions, verdicts
+from lit_vision.card import Row
+from lit_vision.loggers.wandb import Wandb
+from lit_vision.recipes import Experiment
+from lit_vision.runs import RunFolder
+
+PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "wandb", "numpy", "pillow")
+
+
+class Verdict(L.Callback):
+    """Judges a run by its test pass.
+
+    Args:
+        experiment: What was asked for.
+        folder: The run's folder.
+        changed: Keys and values that differ from recipe and row beyond the hardware.
+    """
+
+    def __init__(self, experiment: Experiment, folder: RunFolder, changed: dict[str, Any]) -> None:
+        self.experiment = experiment
+        self.folder = folder
+        self.changed = changed
+        self.seconds_before = 0.0
+        self._started = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seconds spent so far, so that the duration of a continued run is its whole."""
+        return {"seconds": self._seconds()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the seconds of the earlier pieces over."""
+        self.seconds_before = state_dict["seconds"]
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Writes the result and prints the table, on rank zero."""
+        if not trainer.is_global_zero:
+            return
+        result = self._result(trainer)
+        runs.write_json(self.folder.result, result)
+        # The result must be on disk before relations are judged: it is one of their inputs.
+        result["relations"] = results.judge_relations(self.experiment.card, self.experiment.name, self.changed)
+        runs.write_json(self.folder.result, result)
+        for logger in trainer.loggers:
+            if isinstance(logger, Wandb):
+                logger.summarise(_summary(result))
+        print(table(result, self.experiment, self.folder))
+
+    def _result(self, trainer: L.Trainer) -> dict[str, Any]:
+        row = self.experiment.expected() or Row(metric=self.experiment.card.metric, split=self.experiment.card.split)
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+        value = figures.get(row.metric)
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        stand_in = row.stand_in or bool(self.changed)
+        verdict = verdicts.of_row(row, [] if value is None else [value], stand_in)
+        return {
+            "recipe": self.experiment.name,
+            "row": self.experiment.row,
+            "where": row.where,
+            "metric": row.metric,
+            "value": value,
+            "expected": row.value,
+            "tolerance": row.tolerance,
+            "claim": row.claim,
+            "also": row.also,
+            "split": data.test_split,
+            "verdict": str(verdict),
+            "stand_in": stand_in,
+            "changed": self.changed,
+            "figures": figures,
+            "seed": self.experiment.config.get("seed_everything"),
+            "steps": trainer.global_step,
+            "samples_seen": trainer.global_step * data.batch_size,
+            "duration_s": round(self._seconds(), 1),
+            "data": {"name": type(data).__name__, "fingerprint": data.fingerprint()},
+            "hardware": hardware(trainer),
+            "code": versions.code(),
+            "packages": {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
+            "card": self.experiment.card_content,
+        }
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self._started
+
+
+def hardware(trainer: L.Trainer) -> dict[str, Any]:
+    """What the run ran on."""
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name() if on_gpu else platform.processor() or platform.machine(),
+        "devices": trainer.world_size,
+        "nodes": trainer.num_nodes,
+        "precision": str(trainer.precision),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def table(result: dict[str, Any], experiment: Experiment, folder: RunFolder) -> str:
+    """The final table as text: metric, expected, got, verdict; then relations and the run's folder."""
+    lines = [("metric", "expected", "got", "verdict")]
+    expected = {result["metric"]: result["expected"]} | result["also"]
+    for name in [*expected, *(name for name in result["figures"] if name not in expected)]:
+        got = result["figures"].get(name)
+        paper = expected.get(name)
+        tolerance = f" ± {result['tolerance']:g}" if name == result["metric"] and paper is not None else ""
+        lines.append(
+            (
+                name,
+                "-" if paper is None else f"{paper:g}{tolerance}",
+                "-" if got is None else f"{got:.2f}",
+                result["verdict"] if name == result["metric"] else "",
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    title = f"{result['recipe']}  {result['row'] or ''}".rstrip()
+    text = [
+        "",
+        title,
+        *("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines),
+    ]
+    return "\n".join([*text, *_remarks(result, experiment), f"run: {folder.path}"])
+
+
+def _remarks(result: dict[str, Any], experiment: Experiment) -> list[str]:
+    remarks = []
+    if result["claim"]:
+        remarks.append(f"claim: {result['claim']}")
+    if result["changed"]:
+        remarks.append(f"stand-in, because it changes {', '.join(result['changed'])}")
+    if result["split"] != "test":
+        remarks.append(f"the data have no test split: measured on {result['split']}")
+    waiting = 0
+    for relation in experiment.card.relations:
+        verdict = result["relations"][relation.id]
+        waiting += verdict == "not run"
+        if verdict != "not run":
+            remarks.append(f"relation {relation.id}: {verdict}  [{relation.expr}]")
+    if waiting:
+        remarks.append(f"{waiting} relation(s) wait for other rows: lit-vision recipes show {result['recipe']}")
+    return remarks
+
+
+def _summary(result: dict[str, Any]) -> dict[str, Any]:
+    """What W&B's run table shows."""
+    value, expected = result["value"], result["expected"]
+    known = value is not None and expected is not None
+    return {
+        "paper/value": expected,
+        "paper/difference": value - expected if known else None,
+        "paper/verdict": result["verdict"],
+        result["metric"]: value,
+    }

@@ -1,0 +1,80 @@
+"""`metrics.jsonl`: the local truth about every logged figure."""
+
+import json
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, TextIO
+
+from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from lit_vision import runs
+
+
+class MetricsFile(Logger):
+    """Appends one JSON line per logged step, flushed at once; rank zero writes, the others do nothing.
+
+    Args:
+        path: The file; its folder is made when the first line is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._file: TextIO | None = None
+
+    @property
+    def name(self) -> str:
+        """Lightning's name for the logger."""
+        return "metrics_file"
+
+    @property
+    def version(self) -> str:
+        """One file, one version."""
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> TextIO:
+        """The open file."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._end_torn_line()
+            self._file = self.path.open("a", encoding="utf-8")
+        return self._file
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Writes one line: the optimiser step, the time in seconds since 1970, and the figures."""
+        figures = {name: value for name, value in metrics.items() if name != "epoch"}
+        self._write({"step": step, "time": round(time.time(), 3)} | figures)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `config.yaml` holds the configuration."""
+
+    @rank_zero_only
+    def resumed_at(self, step: int) -> None:
+        """Marks that the run went on from this optimiser step."""
+        self._write({runs.RESUMED: step, "time": round(time.time(), 3)})
+
+    def finalize(self, status: str) -> None:
+        """Closes the file; the next line opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self.experiment.write(json.dumps(line) + "\n")
+        self.experiment.flush()
+
+    def _end_torn_line(self) -> None:
+        """A kill may have cut the last line short: cut it away, so that the next one starts a line of its own."""
+        if not self.path.is_file():
+            return
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            with self.path.open("r+b") as file:
+                file.truncate(whole)

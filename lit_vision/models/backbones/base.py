@@ -1,0 +1,76 @@
+"""What every backbone promises: feature maps by level, and levels that can be frozen."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import Self
+
+from lit_vision.errors import InputError
+from lit_vision.types import Features
+
+
+class Backbone(nn.Module, ABC):
+    """A network that turns images into feature maps, keyed by level.
+
+    The map of level `l` has stride `2**l`; its size is the ceiling of the image's divided by the stride. Contract tests
+    find every subclass through `example`.
+
+    Attributes:
+        channels: Number of channels of each level that `forward` returns.
+    """
+
+    channels: dict[int, int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frozen: list[nn.Module] = []
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Features:
+        """Compute the feature maps of normalised float images [B, 3, H, W]: {level: [B, channels[level], H_l, W_l]}."""
+
+    @abstractmethod
+    def parts(self) -> Mapping[int, Iterable[nn.Module]]:
+        """Modules by the level they lead to; those below the lowest level belong to it, and may also have their own."""
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> "Backbone":
+        """Build a small instance for the contract tests."""
+
+    def torchvision_enum(self) -> str:
+        """Name of torchvision's weight enumeration whose files fit, such as `ResNet50_Weights`.
+
+        Raises:
+            InputError: There is none for this architecture, or not with these options.
+        """
+        raise InputError(f"torchvision has no weights for this {type(self).__name__}; give the path of a file instead")
+
+    def freeze(self, levels: Collection[int]) -> None:
+        """Stop training some levels: no gradients, and norm layers that keep their statistics also in `train()`.
+
+        Args:
+            levels: Which; the lowest one includes the stem.
+
+        Raises:
+            InputError: The backbone has no such level.
+        """
+        parts = self.parts()
+        unknown = sorted(set(levels) - set(parts))
+        if unknown:
+            raise InputError(f"cannot freeze level {unknown[0]}: {type(self).__name__} has levels {sorted(parts)}")
+        self._frozen += [module for level in levels for module in parts[level]]
+        for module in self._frozen:
+            module.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training, except for the norm layers of frozen levels."""
+        super().train(mode)
+        for module in self._frozen:
+            for layer in module.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
+        return self

@@ -1,0 +1,166 @@
+"""The classification task: batches to losses, metrics to log names. It translates and does nothing else."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import MeanMetric, MetricCollection
+
+from lit_vision.errors import InputError
+from lit_vision.metrics.error import ErrorRate
+from lit_vision.models import norm
+from lit_vision.models.classifier import Classifier
+from lit_vision.tasks import optim
+from lit_vision.types import Batch
+
+ScheduleCallable = Callable[[Optimizer], LRScheduler]
+
+
+class Classification(L.LightningModule):
+    """Trains and tests a `Classifier` by cross-entropy; logs `loss`, `error`, `error5` in percent, and `lr`.
+
+    Names are `train/…`, `val/…`, `test/…`. Training figures are means over the `log_every_n_steps` optimiser steps that
+    end at the logged step. A schedule steps once per optimiser step, whatever the accumulation.
+
+    Args:
+        net: The network.
+        optimizer: Makes the optimiser from parameter groups.
+        schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
+        no_decay: Parameters exempt from weight decay: `norm`, `bias`.
+        class_names: Names of the classes; the data's.
+        channels_last: Whether weights and images lie channels-last, which is faster with bf16 and on tensor cores.
+        compile: Whether the network is compiled by `torch.compile`.
+    """
+
+    def __init__(
+        self,
+        net: Classifier,
+        optimizer: OptimizerCallable,
+        schedule: ScheduleCallable | None = None,
+        no_decay: Sequence[optim.Exempt] = (),
+        class_names: Sequence[str] | None = None,
+        channels_last: bool = False,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        self.net = net.to(memory_format=torch.channels_last) if channels_last else net
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.no_decay = no_decay
+        self.class_names = class_names
+        if compile:
+            self.net.compile()
+        self.val_metrics = metrics("val/", net.num_classes)
+        self.test_metrics = self.val_metrics.clone(prefix="test/")
+        self.train_metrics = self.val_metrics.clone(prefix="train/")
+        self.val_loss, self.test_loss, self.train_loss = MeanMetric(), MeanMetric(), MeanMetric()
+        self._since_log: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._errors_of_step: list[Tensor] = []
+
+    def setup(self, stage: str) -> None:
+        """Takes the input statistics from the data and checks that both sides count the same classes.
+
+        Raises:
+            InputError: If the network and the data disagree about the number of classes.
+        """
+        data: Any = getattr(self.trainer, "datamodule", None)
+        if data is None:
+            return
+        if data.num_classes != self.net.num_classes:
+            raise InputError(
+                f"the network has {self.net.num_classes} classes, but {type(data).__name__} has {data.num_classes}; "
+                "leave model.net.num_classes out, and it follows the data"
+            )
+        self.net.normalise.set(data.mean, data.std)
+        self.class_names = self.class_names or data.class_names
+
+    def on_fit_start(self) -> None:
+        """Refuses frozen normalisation over random weights, now that weights or a checkpoint are in."""
+        norm.refuse_random_frozen(self.net)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimiser over the parameter groups, schedule per optimiser step."""
+        optimizer = self.optimizer(optim.parameter_groups(self.net, self.no_decay))
+        if self.schedule is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
+        }
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one (micro) batch."""
+        logits, loss = self._forward(batch)
+        # torchmetrics costs more per call than a step of a small network: figures are kept and fed in at logging time.
+        self._since_log.append((logits.detach(), batch.targets, loss.detach()))
+        last_micro = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
+        self._inform_schedule(logits, batch.targets, last_micro)
+        step = self.trainer.global_step + 1
+        if last_micro and step % self.trainer.log_every_n_steps == 0:
+            self._log_training(step)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Updates `val/…`."""
+        self._evaluate(batch, self.val_metrics, self.val_loss, "val/loss")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Updates `test/…`."""
+        self._evaluate(batch, self.test_metrics, self.test_loss, "test/loss")
+
+    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        logits = self.net(batch.images, batch.sizes).float()
+        return logits, F.cross_entropy(logits, batch.targets)
+
+    def _evaluate(self, batch: Batch, metrics: MetricCollection, mean_loss: MeanMetric, name: str) -> None:
+        logits, loss = self._forward(batch)
+        metrics.update(logits, batch.targets)
+        mean_loss.update(loss, len(batch.targets))
+        self.log_dict(metrics, on_step=False, on_epoch=True, prog_bar=True)
+        self.log(name, mean_loss, on_step=False, on_epoch=True)
+        self._log_step(self.trainer.global_step)
+
+    def _log_training(self, step: int) -> None:
+        logits, targets, losses = zip(*self._since_log, strict=True)
+        self._since_log.clear()
+        self.train_metrics.update(torch.cat(logits), torch.cat(targets))
+        self.train_loss.update(torch.stack(losses))
+        values = self.train_metrics.compute() | {"train/loss": self.train_loss.compute()}
+        self.train_metrics.reset()
+        self.train_loss.reset()
+        self.log_dict(values, prog_bar=True)
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        self._log_step(step)
+
+    def _log_step(self, step: int) -> None:
+        """Every logger gets the optimiser step; Lightning's own count lags behind it by one while fitting."""
+        self.log("step", float(step), reduce_fx="max")
+
+    def _inform_schedule(self, logits: Tensor, targets: Tensor, last_micro: bool) -> None:
+        """Gives a schedule that waits for the training error the mean error of each optimiser step."""
+        schedule = self.lr_schedulers()
+        if not isinstance(schedule, optim.ErrorWarmup) or not schedule.observing:
+            return
+        self._errors_of_step.append((logits.argmax(1) != targets).float().mean() * 100)
+        if last_micro:
+            error = self.all_gather(torch.stack(self._errors_of_step)).mean()
+            self._errors_of_step.clear()
+            schedule.observe(float(error))
+            if not schedule.observing:
+                self.log("warmup_ended_at", float(schedule.switched_at or 0))
+
+
+def metrics(prefix: str, num_classes: int) -> MetricCollection:
+    """Top-1 error, and top-5 error where there are more than five classes."""
+    found = {"error": ErrorRate(num_classes)}
+    if num_classes > 5:
+        found["error5"] = ErrorRate(num_classes, top_k=5)
+    # Compute groups would merge the two, whose states differ; the check costs a pass over the first batch.
+    return MetricCollection(dict(found), prefix=prefix, compute_groups=False)

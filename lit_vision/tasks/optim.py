@@ -1,0 +1,109 @@
+"""Parameter groups and the schedules that torch lacks. Every schedule here counts optimiser steps."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+Exempt = Literal["norm", "bias"]
+
+
+def parameter_groups(module: nn.Module, no_decay: Sequence[Exempt] = ()) -> list[dict[str, Any]]:
+    """Trainable parameters for an optimiser, with those exempt from weight decay in a group of their own.
+
+    The ResNet paper does not say whether weight decay covers BatchNorm; the default, decaying all, is what its Caffe
+    solver does by default.
+
+    Args:
+        module: The network.
+        no_decay: Kinds of parameters to exempt: `norm` (scale and shift of normalisation layers), `bias` (all others).
+    """
+    decayed: list[nn.Parameter] = []
+    exempt: list[nn.Parameter] = []
+    for part in module.modules():
+        # Normalisation layers are those whose scale is a vector: no other layer here has a one-dimensional weight.
+        weight = getattr(part, "weight", None)
+        is_norm = isinstance(weight, nn.Parameter) and weight.ndim == 1
+        for name, parameter in part.named_parameters(recurse=False):
+            if parameter.requires_grad:
+                kind = "norm" if is_norm else name
+                (exempt if kind in no_decay else decayed).append(parameter)
+    groups: list[dict[str, Any]] = [{"params": decayed}]
+    return [*groups, {"params": exempt, "weight_decay": 0.0}] if exempt else groups
+
+
+class WarmupCosine(LambdaLR):
+    """Linear warm-up from `start` times the rate, then half a cosine down to zero.
+
+    Args:
+        optimizer: Its rate is the peak.
+        steps: Optimiser steps of the whole run.
+        warmup: Optimiser steps of the linear part.
+        start: Fraction of the peak at step 0.
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int, warmup: int = 0, start: float = 0.0) -> None:
+        def factor(step: int) -> float:
+            if step < warmup:
+                return start + (1 - start) * step / warmup
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
+
+        super().__init__(optimizer, factor)
+
+
+class ErrorWarmup(LRScheduler):
+    """Milestones with a low rate until training has got off the ground (ResNet paper, Section 4.2, ResNet-110).
+
+    The rate is `warmup_lr` until the mean training error over the last `window` optimiser steps is below `below`
+    percent; then the optimiser's own rate and the milestones apply, which count from step 0. The task feeds the error
+    in through `observe`; the switch is part of the state dict.
+
+    Args:
+        optimizer: Its rate is the one after the warm-up.
+        milestones: Optimiser steps at which the rate is multiplied by `gamma`.
+        gamma: Factor at each milestone.
+        warmup_lr: Rate during the warm-up.
+        below: Training error in percent that ends the warm-up.
+        window: Optimiser steps averaged; the paper gives none, and one mini-batch alone would be noise.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Sequence[int],
+        gamma: float = 0.1,
+        warmup_lr: float = 0.01,
+        below: float = 80.0,
+        window: int = 100,
+    ) -> None:
+        self.milestones = list(milestones)
+        self.gamma = gamma
+        self.warmup_lr = warmup_lr
+        self.below = below
+        self.window = window
+        self.errors: list[float] = []
+        self.switched_at: int | None = None
+        super().__init__(optimizer)
+
+    @property
+    def observing(self) -> bool:
+        """Whether the warm-up still waits for the error to fall."""
+        return self.switched_at is None
+
+    def observe(self, error: float) -> None:
+        """Takes the training error of one optimiser step, in percent."""
+        self.errors = list(deque([*self.errors, error], maxlen=self.window))
+        if len(self.errors) == self.window and sum(self.errors) / self.window < self.below:
+            self.switched_at = self.last_epoch + 1
+            self.errors = []
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group for the coming step."""
+        if self.observing:
+            return [self.warmup_lr for _ in self.base_lrs]
+        factor = self.gamma ** sum(step <= self.last_epoch for step in self.milestones)
+        return [float(base) * factor for base in self.base_lrs]

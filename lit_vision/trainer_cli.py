@@ -1,0 +1,352 @@
+"""`fit`, `validate` and `test`: from one resolved experiment to Lightning's trainer, model and data.
+
+LightningCLI assembles the objects; what it leaves open is decided here: recipes and rows, run folders and their
+continuation, accumulation from `data.max_per_device`, and the verdict after the test pass.
+"""
+
+import copy
+import os
+import secrets
+import sys
+import warnings
+from argparse import ArgumentError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from lit_vision import check, checkpoints, compose, messages, recipes, runs, versions, yamlio
+from lit_vision.callbacks.checkpoint import LastCheckpoint
+from lit_vision.callbacks.progress import RunProgress
+from lit_vision.callbacks.verdict import Verdict
+from lit_vision.errors import InputError
+from lit_vision.loggers.metrics_file import MetricsFile
+from lit_vision.loggers.wandb import Wandb
+from lit_vision.recipes import Experiment
+from lit_vision.runs import RunFolder
+
+LAST = "last"
+RUN_VARIABLE = "LIT_VISION_RUN"  # how rank zero hands its run folder to the ranks it launches
+INTERRUPTED = 130  # the shell's code for a program that Ctrl-C ended
+
+
+@dataclass
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        verb: `fit`, `validate` or `test`.
+        configs: Recipe and overlays.
+        row: Row of the recipe.
+        run: Folder named by the user.
+        ckpt_path: A checkpoint file, or `last`.
+        trust_code: Whether a checkpoint may name classes of any package.
+        options: Dotted keys and values, in order.
+    """
+
+    verb: str
+    configs: list[str] = field(default_factory=list)
+    row: str | None = None
+    run: str | None = None
+    ckpt_path: str | None = None
+    trust_code: bool = False
+    options: list[tuple[str, Any]] = field(default_factory=list)
+
+
+class Assembler(LightningCLI):
+    """LightningCLI as the assembler: takes a plain configuration, links data to model, runs nothing by itself."""
+
+    def __init__(self, config: compose.Config | list[str], callbacks: list[L.Callback]) -> None:
+        super().__init__(
+            L.LightningModule,
+            L.LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=None,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            seed_everything_default=0,
+            trainer_defaults={
+                "logger": {"class_path": "lit_vision.loggers.wandb.Wandb"},
+                "callbacks": callbacks,
+                "use_distributed_sampler": False,  # our samplers deal to ranks themselves
+            },
+            parser_kwargs={"exit_on_error": False},
+            args=config,
+            run=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What the data know at construction goes to the model; a link whose target is not there is left out."""
+        for part in ("net", "detector"):
+            target = f"model.init_args.{part}.init_args.num_classes"
+            parser.link_arguments("data.num_classes", target, apply_on="instantiate")
+        parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        """Leaves the objects unbuilt; `build` makes them once the run's folder is known."""
+
+    def instantiate_classes(self) -> None:
+        """See `before_instantiate_classes`."""
+
+    def build(self) -> None:
+        """Builds data, model and trainer."""
+        super().instantiate_classes()
+
+    def resolved(self) -> compose.Config:
+        """The parsed configuration with all defaults, as plain values."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # jsonargparse names the keyword's successor, which 4.45 does not know
+            text = self.parser.dump(self.config, skip_none=False)
+        content: compose.Config = yamlio.parse(text)
+        content.pop("config", None)
+        return content
+
+
+def main(request: Request) -> int:
+    """Runs one verb; returns the exit code."""
+    experiment = _experiment(request)
+    check.names(experiment)
+    session = Session(request, experiment)
+    return session.run()
+
+
+class Session:
+    """One command from configuration to exit code.
+
+    Args:
+        request: What the command line asks for.
+        experiment: What it resolved to.
+    """
+
+    def __init__(self, request: Request, experiment: Experiment) -> None:
+        self.request = request
+        self.experiment = experiment
+        self.callbacks: list[L.Callback] = [RunProgress()]
+        self.assembler = assemble(experiment, self.callbacks)
+        self.config = self.assembler.resolved()
+        self.folder: RunFolder | None = None
+        self.ckpt_path = request.ckpt_path
+
+    def run(self) -> int:
+        """Finds the run folder, builds, runs, closes."""
+        for line in self.experiment.dropped:
+            rank_zero_info(f"dropped with its class: {line}")
+        if self.request.verb == "fit" or not self.request.ckpt_path:
+            self.folder = self._find_folder()
+            if self.folder.finished and self.request.verb == "fit":
+                print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
+                return 0
+            self._attach(self.folder)
+        self.assembler.build()
+        self._refuse_other_classes()
+        self._prepare_trainer()
+        try:
+            return self._fit() if self.request.verb == "fit" else self._evaluate()
+        except (SystemExit, KeyboardInterrupt):
+            return self._interrupted()
+        finally:
+            for logger in self.assembler.trainer.loggers:
+                if isinstance(logger, Wandb):
+                    logger.finish()
+
+    def _find_folder(self) -> RunFolder:
+        """The folder to start or to continue; every rank gets the same."""
+        handed = os.environ.get(RUN_VARIABLE)
+        if handed and int(os.environ.get("LOCAL_RANK", "0")) > 0:
+            folder = RunFolder(Path(handed))
+        elif self.request.run:
+            folder = RunFolder(Path(self.request.run))
+        elif self.request.ckpt_path == LAST:
+            identity = runs.digest(self.config)
+            folder = runs.newest_unfinished(self.experiment.name, self.experiment.row, identity)
+        else:
+            _refuse_unnamed_with_other_launchers()
+            folder = runs.new(self.experiment.name, self.experiment.row)
+        os.environ[RUN_VARIABLE] = str(folder.path)
+        if folder.state:
+            runs.refuse_other_configuration(folder, self.config)
+        return folder
+
+    def _attach(self, folder: RunFolder) -> None:
+        """Starts or continues the folder, and adds the callbacks that write into it."""
+        if self.request.verb == "fit":
+            self._choose_checkpoint(folder)
+        changed = compose.flatten(self.experiment.config)
+        self.callbacks += [
+            LastCheckpoint(folder.checkpoints, {"config": self._portable()}, **(self.config.get("checkpoint") or {})),
+            Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
+        ]
+        if int(os.environ.get("LOCAL_RANK", "0")) == 0 and not folder.state:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            origin = {
+                "recipe": self.experiment.name,
+                "row": self.experiment.row,
+                "changed": self.experiment.changed,
+                "code": versions.code(),
+            }
+            saved = {"card": self.experiment.card_content, "origin": origin} | self.config
+            folder.config.write_text(yamlio.dump(saved), encoding="utf-8")
+            folder.note(
+                recipe=self.experiment.name,
+                row=self.experiment.row,
+                digest=runs.digest(self.config),
+                wandb_id=secrets.token_hex(4),
+            )
+
+    def _choose_checkpoint(self, folder: RunFolder) -> None:
+        """A run continues from its own last checkpoint; a file given by name starts a new run from that state."""
+        continuing = bool(folder.state)
+        if continuing and folder.last.is_file():
+            self.ckpt_path = str(folder.last)
+            rank_zero_info(f"continuing {folder.path}")
+        elif continuing:
+            self.ckpt_path = None
+            rank_zero_info(f"{folder.path} was stopped before its first checkpoint; starting it again")
+        elif self.request.ckpt_path == LAST:
+            raise InputError(f"--ckpt_path last: {folder.path} holds no run to continue; leave the option out to start")
+
+    def _portable(self) -> compose.Config:
+        """What a checkpoint carries: enough to rebuild model and data, and to judge them, anywhere."""
+        kept = {key: copy.deepcopy(self.config[key]) for key in ("model", "data", "seed_everything")}
+        origin = {
+            "recipe": self.experiment.name,
+            "row": self.experiment.row,
+            "changed": self.experiment.changed,
+        }
+        return {
+            "card": self.experiment.card_content,
+            "origin": origin,
+            "trainer": {"precision": self.config["trainer"]["precision"]},
+            **kept,
+        }
+
+    def _refuse_other_classes(self) -> None:
+        """The class count comes from the data; a recipe that says otherwise is an error naming both."""
+        said = compose.flatten(self.experiment.config)
+        data: Any = self.assembler.datamodule
+        for key in ("model.net.num_classes", "model.detector.num_classes"):
+            if key in said and said[key] != data.num_classes:
+                raise InputError(
+                    f"{self.experiment.source_of(key)}: {key} is {said[key]}, but {type(data).__name__} has "
+                    f"{data.num_classes} classes; leave the key out, and it follows the data"
+                )
+
+    def _prepare_trainer(self) -> None:
+        trainer: Any = self.assembler.trainer
+        data: Any = self.assembler.datamodule
+        micro = data.accumulation(trainer.world_size)
+        if micro > 1:
+            trainer.accumulate_grad_batches = micro
+            each = data.batch_size // (trainer.world_size * micro)
+            rank_zero_info(
+                f"batch {data.batch_size} = {trainer.world_size} device(s) × {each} images × {micro} accumulated; "
+                f"BatchNorm sees {each} images at a time"
+            )
+        if isinstance(trainer.val_check_interval, int) and trainer.check_val_every_n_epoch is None:
+            # Lightning counts micro batches, a recipe optimiser steps.
+            trainer.val_check_interval *= trainer.accumulate_grad_batches
+        if self.folder is None:
+            trainer.loggers = []
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, Wandb):
+                logger.describe(
+                    folder=self.folder.path,
+                    run_id=self.folder.state.get("wandb_id", ""),
+                    name=f"{self.experiment.row or self.experiment.name}, seed {self.config.get('seed_everything')}",
+                    group=self.experiment.name,
+                    tags=_tags(self.experiment),
+                    config={"card": self.experiment.card_content, "code": versions.code()} | self.config,
+                )
+        trainer.loggers = [MetricsFile(self.folder.metrics), *trainer.loggers]
+
+    def _fit(self) -> int:
+        trainer, data = self.assembler.trainer, self.assembler.datamodule
+        assert self.folder is not None
+        if self.ckpt_path and self.folder.metrics.is_file():
+            MetricsFile(self.folder.metrics).resumed_at(checkpoints.read(self.ckpt_path)["global_step"])
+        rank_zero_info(f"run: {self.folder.path}")
+        trainer.fit(self.assembler.model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
+        trainer.test(
+            self.assembler.model, datamodule=data, ckpt_path=self.folder.last, weights_only=True, verbose=False
+        )
+        return 0
+
+    def _evaluate(self) -> int:
+        """A `validate` or `test` pass; with a checkpoint alone it prints figures and leaves no run folder."""
+        trainer = self.assembler.trainer
+        verb = getattr(trainer, self.request.verb)
+        verb(
+            self.assembler.model,
+            datamodule=self.assembler.datamodule,
+            ckpt_path=self.ckpt_path,
+            weights_only=True,
+            verbose=False,
+        )
+        if self.folder is None or self.request.verb == "validate":
+            print(messages.figures(trainer.callback_metrics))
+        return 0
+
+    def _interrupted(self) -> int:
+        if self.folder and self.folder.last.is_file():
+            print(f"stopped; continue with the same command and --ckpt_path last, or --run {self.folder.path}")
+        return INTERRUPTED
+
+
+def _experiment(request: Request) -> Experiment:
+    """Resolves configuration files, or the run folder's or the checkpoint's own configuration."""
+    configs, base = list(request.configs), None
+    if not configs and request.run and RunFolder(Path(request.run)).config.is_file():
+        configs = [str(RunFolder(Path(request.run)).config)]
+    if not configs and request.ckpt_path and request.ckpt_path != LAST:
+        base = checkpoints.configuration(checkpoints.read(request.ckpt_path), request.ckpt_path, request.trust_code)
+    if not configs and base is None:
+        raise InputError(f"{request.verb} needs --config RECIPE; lit-vision recipes ls shows them")
+    return recipes.resolve(configs, request.row, request.options, base)
+
+
+def help_text(verb: str) -> str:
+    """Every key of the configuration, as jsonargparse tells it."""
+    parser = LightningArgumentParser(
+        prog=f"lit-vision {verb}", description="Every key that a recipe or an option may set."
+    )
+    for kind, key in ((L.Trainer, "trainer"), (L.LightningModule, "model"), (L.LightningDataModule, "data")):
+        parser.add_lightning_class_args(kind, key, subclass_mode=key != "trainer")
+    return str(parser.format_help())
+
+
+def assemble(experiment: Experiment, callbacks: list[L.Callback]) -> Assembler:
+    """The parsed experiment, not yet built; `callbacks` may be filled until it is.
+
+    Raises:
+        InputError: If a value has the wrong type; names file or option, key and what was given.
+    """
+    arguments, sys.argv = sys.argv, sys.argv[:1]  # LightningCLI warns about arguments beside its own
+    try:
+        return Assembler(copy.deepcopy(experiment.config), callbacks)
+    except (ArgumentError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(messages.of_parser(str(error), experiment)) from None
+    finally:
+        sys.argv = arguments
+
+
+def _tags(experiment: Experiment) -> list[str]:
+    row = experiment.expected()
+    return [
+        tag
+        for tag in (experiment.card.paper, row.where if row else "", "stand-in" if experiment.changed else "")
+        if tag
+    ]
+
+
+def _refuse_unnamed_with_other_launchers() -> None:
+    """Ranks that torchrun or SLURM start at the same time cannot agree on a name drawn at random."""
+    started_outside = {"TORCHELASTIC_RUN_ID", "SLURM_PROCID"} & os.environ.keys()
+    if started_outside and int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1"))) > 1:
+        raise InputError("with torchrun or srun every process must know the run's folder: give --run DIR")

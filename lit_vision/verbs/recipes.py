@@ -1,0 +1,110 @@
+"""`lit-vision recipes ls | show | cp`. Listing imports no torch."""
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lit_vision import recipes, yamlio
+from lit_vision.card import Card, Row
+from lit_vision.errors import InputError
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs one of the three; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    if arguments.action == "ls":
+        print(_list(arguments.paper, arguments.json))
+    elif arguments.action == "show":
+        print(_show(arguments.recipe, arguments.row))
+    else:
+        _copy(arguments.recipe, Path(arguments.file))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("lit-vision recipes", description="The recipes and their tables' rows.")
+    actions = parser.add_subparsers(dest="action", required=True)
+    listing = actions.add_parser("ls", help="every row with the paper's number")
+    listing.add_argument("--paper", help="a folder of recipes (resnet) or an arXiv id (1512.03385)")
+    listing.add_argument("--json", action="store_true", help="one object a row")
+    show = actions.add_parser("show", help="resolved YAML, parameters, multiply-adds, schedule")
+    show.add_argument("recipe")
+    show.add_argument("--row")
+    copy = actions.add_parser("cp", help="a recipe as a file of your own")
+    copy.add_argument("recipe")
+    copy.add_argument("file")
+    return parser
+
+
+def rows(paper: str | None = None) -> list[dict[str, Any]]:
+    """Every row as a flat object.
+
+    Args:
+        paper: Keeps one top folder or one arXiv id.
+
+    Raises:
+        InputError: If no recipe belongs to the paper.
+    """
+    levels = recipes.evidence()
+    found = [
+        _entry(recipe, card, name, row, levels)
+        for recipe, card, name, row in recipes.every_row()
+        if paper in (None, card.paper, recipe.split("/")[0])
+    ]
+    if paper and not found:
+        folders = sorted({name.split("/")[0] for name in recipes.names()})
+        raise InputError(f"--paper {paper}: no recipe belongs to it; choose from: {', '.join(folders)}, or an arXiv id")
+    return found
+
+
+def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[str, str]]) -> dict[str, Any]:
+    return {
+        "recipe": recipe,
+        "row": name,
+        "paper": card.paper,
+        "where": row.where,
+        "metric": row.metric,
+        "value": row.value,
+        "tolerance": row.tolerance if row.value is not None else None,
+        "stand_in": row.stand_in,
+        "evidence": levels.get(recipe, {}).get(name, "E0"),
+    }
+
+
+def _list(paper: str | None, as_json: bool) -> str:
+    found = rows(paper)
+    if as_json:
+        return json.dumps(found, indent=1, ensure_ascii=False)
+    cells = [("recipe", "row", "where", "metric", "paper's value", "evidence")]
+    for entry in found:
+        value = "-" if entry["value"] is None else f"{entry['value']:g} ± {entry['tolerance']:g}"
+        cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], value, entry["evidence"]))
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def _show(name: str, row: str | None) -> str:
+    experiment = recipes.resolve([name], row)
+    from lit_vision.describe import facts
+
+    card = {key: value for key, value in experiment.card_content.items() if key not in ("rows", "relations")}
+    told = experiment.card_content.get("rows", {}).get(experiment.row, {})
+    content = {"card": card | {"row": {experiment.row: told}}} | experiment.config
+    lines = [f"# {label}: {value}" for label, value in facts(experiment).items()]
+    return "\n".join([*lines, "", yamlio.dump(content).rstrip()])
+
+
+def _copy(name: str, destination: Path) -> None:
+    source = recipes.find(name)
+    if destination.is_dir():
+        destination = destination / source.name
+    if destination.exists():
+        raise InputError(f"{destination} exists already; name a file that does not")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, destination)
+    print(f"{destination}: edit it, then lit-vision fit --config {destination}")
