@@ -1,4 +1,4 @@
-"""Checks a configuration's classes and keys before anything is built, so that a slip is told with its nearest right name.
+"""Checks classes and keys of a configuration before anything is built: a slip is told with its nearest right name.
 
 jsonargparse would refuse the same slips, in some fifty lines.
 """

@@ -1,4 +1,4 @@
-"""Entry of `lit-vision`: finds the verb, keeps errors short. Imports no torch; verbs are imported when they are called."""
+"""Entry of `lit-vision`: finds the verb, keeps errors short. Imports no torch; verbs are imported when called."""
 
 import sys
 from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ A value set at a key replaces what stands there whole. No torch here.
 import copy
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from lit_vision.errors import InputError
 
@@ -16,7 +16,7 @@ Config = dict[str, Any]
 _CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
-def is_part(value: Any) -> bool:
+def is_part(value: Any) -> TypeGuard[Config]:
     """Whether a value names a class with arguments."""
     return isinstance(value, dict) and "class_path" in value
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lit_vision import check, checkpoints
+from lit_vision import build, checkpoints
 from lit_vision.data import decode
 
 
@@ -89,8 +89,8 @@ def load(file: str | Path, device: str | torch.device = "cpu", trust_code: bool 
     content = checkpoints.read(str(file))
     config = checkpoints.configuration(content, str(file), trust_code)
     names = content["lit_vision"]["class_names"]
-    net = check.build(config["model"]["init_args"]["net"], num_classes=len(names))
+    net = build.part(nn.Module, config["model"]["init_args"]["net"], num_classes=len(names))
     state = {key.removeprefix("net."): value for key, value in content["state_dict"].items() if key.startswith("net.")}
     net.load_state_dict(state)
-    pipeline = check.build(content["lit_vision"]["pipeline"])
+    pipeline = build.part(Pipeline, content["lit_vision"]["pipeline"])
     return Predictor(net.eval().to(device), names, pipeline.prepare, torch.device(device))

@@ -12,7 +12,7 @@ _WIDTH = 300
 
 
 def of_parser(text: str, experiment: Experiment) -> str:
-    """jsonargparse's long report as at most three lines: where, what is wrong, what was given.
+    """Jsonargparse's long report as at most three lines: where, what is wrong, what was given.
 
     Its report is a tree, one level per nested part; the keys along the deepest branch make the full key, and the last
     statement of that branch is what is wrong.

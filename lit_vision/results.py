@@ -1,4 +1,4 @@
-"""What finished runs say: their `result.json` files, by recipe and row, and the relations they decide. No torch here."""
+"""What finished runs say: their `result.json` by recipe and row, and the relations they decide. No torch here."""
 
 import json
 import statistics

@@ -55,5 +55,5 @@ def test_references_are_found_once_with_metric_and_recipe():
     ],
 )
 def test_everything_else_is_refused_naming_the_place(expr):
-    with pytest.raises(InputError, match="card.relations.x"):
+    with pytest.raises(InputError, match=r"card\.relations\.x"):
         relations.references(expr, "f.yaml: card.relations.x")

@@ -8,7 +8,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from lit_vision import results, runs, versions, verdicts
+from lit_vision import results, runs, verdicts, versions
 from lit_vision.card import Row
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.recipes import Experiment

@@ -62,15 +62,13 @@ class Normalise(nn.Module):
         """
         scale, shift = self.scale, self.shift
         if shift.shape[1:] not in ((1, 1), images.shape[2:]):
-            scale, shift = _fold(_average(self.mean), _average(self.std))
-        elif scale.shape[1:] not in ((1, 1), images.shape[2:]):
-            scale, shift = _fold(self.mean, _average(self.std))
-        # Not under autocast's rules: type promotion of uint8 and float32 buffers computes in float32.
+            scale, shift = _scale_and_shift(_average(self.mean), _average(self.std))
+        # Autocast leaves these two operations alone, and uint8 with float32 promotes to float32.
         normal = torch.mul(images, scale).add_(shift)
         return normal if sizes is None else _clear_padding(normal, sizes)
 
     def _fold(self) -> None:
-        self.scale, self.shift = _fold(self.mean, self.std)
+        self.scale, self.shift = _scale_and_shift(self.mean, self.std)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Accept values of another shape ([3, 1, 1] or [3, H, W]): the file decides."""
@@ -82,7 +80,7 @@ class Normalise(nn.Module):
         self._fold()
 
 
-def _fold(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+def _scale_and_shift(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
     return 1 / (255 * std), -mean / std
 
 

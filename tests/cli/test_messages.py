@@ -1,0 +1,80 @@
+"""Every message that a user would see for a slip on the command line: short, with file or option, key, nearest choice."""
+
+import pytest
+
+DIGITS = ("--config", "quickstart/digits")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["fti", *DIGITS], "unknown verb 'fti'; did you mean 'fit'?"),
+        (["fit"], "fit needs --config RECIPE; lit-vision recipes ls shows them"),
+        (["fit", "--config", "quickstart/digit"], "no file and no recipe 'quickstart/digit'; did you mean 'quickstart/digits'?"),
+        (["fit", "--config", "overlay/cpu"], "no file and no recipe 'overlay/cpu'; did you mean 'overlays/cpu'?"),
+        (["fit", *DIGITS, "--row", "digit"], "quickstart/digits has no row 'digit'; did you mean 'digits'?"),
+        (["fit", *DIGITS, "--row"], "--row needs a value; write --row VALUE or --row=VALUE"),
+        (["fit", *DIGITS, "stray"], "fit takes only options, got 'stray'"),
+        (["fit", *DIGITS, "--datta.batch_size", "3"], "--datta.batch_size: unknown key 'datta'; did you mean 'data'?"),
+        (
+            ["fit", *DIGITS, "--data.batchsize", "3"],
+            "--data.batchsize: unknown key data.batchsize; Digits takes no 'batchsize'; did you mean 'batch_size'?",
+        ),
+        (
+            ["fit", *DIGITS, "--trainer.max_step", "3"],
+            "--trainer.max_step: unknown key trainer.max_step; Trainer takes no 'max_step'; did you mean 'max_steps'?",
+        ),
+        (
+            ["fit", *DIGITS, "--model.net.backbone.norms", "gn"],
+            "--model.net.backbone.norms: unknown key model.net.backbone.norms; resnet20 takes no 'norms'; "
+            "did you mean 'norm'?",
+        ),
+        (
+            ["fit", *DIGITS, "--model.net.backbone", "lit_vision.models.backbones.resnet.resnet21"],
+            "lit_vision.models.backbones.resnet has no 'resnet21'; did you mean 'resnet20'?",
+        ),
+        (
+            ["fit", *DIGITS, "--data", "lit_vision.data.digit.Digits"],
+            "there is no module 'lit_vision.data.digit'; did you mean 'lit_vision.data.digits'?",
+        ),
+        (["fit", *DIGITS, "--trainer.max_steps", "many"], "--trainer.max_steps: trainer.max_steps: "),
+        (["fit", *DIGITS, "--data.batch_size", "many"], "--data.batch_size: data.batch_size: "),
+        (["fit", *DIGITS, "--model.net.backbone.norm", "layer"], "--model.net.backbone.norm: model.net.backbone.norm: "),
+        (["fit", *DIGITS, "--trainer.max_steps.x", "1"], "trainer.max_steps is 400, which has no keys"),
+        (["fit", *DIGITS, "--model.net.num_classes", "7"], "model.net.num_classes is 7, but Digits has 10 classes"),
+        (["fit", *DIGITS, "--ckpt_path", "last"], "there is no unfinished run in runs/quickstart/digits/digits to continue"),
+        (["fit", *DIGITS, "--config", "verify/imagenet"], "imagenet.yaml is a recipe of its own; a second --config is an overlay"),
+        (["test", "--ckpt_path", "no.ckpt"], "--ckpt_path no.ckpt: there is no such file"),
+        (["recipes", "show", "resnet/cifar"], "no file and no recipe 'resnet/cifar'; did you mean 'resnet/cifar10'?"),
+        (["recipes", "ls", "--paper", "vgg"], "--paper vgg: no recipe belongs to it; choose from: quickstart, "),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
+)
+def test_slip(command, arguments, expected):
+    assert expected in command.error(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "mine.yaml is empty; expected a mapping"),
+        ("data: 1\ndata: 2\n", "mine.yaml, line 2: key 'data' is given twice"),
+        ("data: [1\n", "mine.yaml, line 2: "),
+        ("trainer: {max_steps: 1}\n", "mine: data needs a class_path; see lit-vision recipes ls for examples"),
+        ("dat: {}\n", "mine.yaml: unknown key 'dat'; did you mean 'data'?"),
+        ("card: {metrik: x}\n", "mine.yaml: card has no key 'metrik'; did you mean 'metric'?"),
+    ],
+)
+def test_bad_file(command, tmp_path, text, expected):
+    (tmp_path / "mine.yaml").write_text(text)
+    assert expected in command.error("fit", "--config", "mine.yaml")
+
+
+def test_a_number_is_a_number_everywhere(command):
+    shown = command("recipes", "show", "quickstart/digits")
+    assert "weight_decay: 0.0001" in shown
+
+
+def test_no_arguments_and_help(command):
+    assert "lit-vision fit --config RECIPE" in command("--help")
+    command(code=2)
