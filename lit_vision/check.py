@@ -10,6 +10,8 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jsonargparse._parameter_resolvers import get_signature_parameters
+
 from lit_vision import compose, nearest
 from lit_vision.errors import InputError
 from lit_vision.recipes import Experiment
@@ -107,17 +109,10 @@ def _arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, 
 
 
 def _parameters(target: Callable[..., Any]) -> dict[str, Any]:
-    """Argument names and annotations, those that `**kwargs` passes on to base classes included."""
-    found: dict[str, Any] = {}
-    for owner in inspect.getmro(target) if isinstance(target, type) else [target]:
-        function = owner.__init__ if isinstance(owner, type) else owner  # type: ignore[misc]
-        parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
-        for parameter in parameters:
-            if parameter.name != "self" and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                found.setdefault(parameter.name, parameter.annotation)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            break
-    return found
+    """Argument names and annotations, those that `**kwargs` passes on included."""
+    # jsonargparse follows `**kwargs` through calls and base classes; it has no public name for that.
+    method = "__init__" if isinstance(target, type) else None
+    return {parameter.name: parameter.annotation for parameter in get_signature_parameters(target, method)}
 
 
 def _concrete_class(annotation: Any) -> type | None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lit_vision import build, checkpoints
 from lit_vision.data import decode
+from lit_vision.data.pipeline import Pipeline
 
 
 class Prediction(NamedTuple):

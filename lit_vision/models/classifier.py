@@ -14,8 +14,8 @@ class Classifier(nn.Module):
         backbone: Its coarsest level is pooled.
         num_classes: K; linked from the data in a recipe.
         normalise: Default: ImageNet's mean and standard deviation; the DataModule sets its own when a run starts.
-        weights: File or torchvision name (see `models/weights.py`) for backbone and classifier. A file of another number
-            of classes fills the backbone alone and says so in a warning.
+        weights: File or torchvision name (see `models/weights.py`) for backbone and classifier. A file of another
+            number of classes fills the backbone alone and says so in a warning.
 
     Raises:
         InputError: The weights cannot be found, read or matched.

@@ -36,8 +36,8 @@ def make(kind: Norm) -> MakeNorm:
 
 
 def _group_norm(channels: int) -> nn.GroupNorm:
-    # 32 groups as in the paper, where the narrowest layer (64 wide) has two channels in a group. Layers that are narrower
-    # still (CIFAR nets) keep at least those two, because a group of one channel would be instance normalisation.
+    # 32 groups as in the paper, where the narrowest layer (64 wide) has two channels in a group. Narrower layers still
+    # (CIFAR nets) keep at least those two, because a group of one channel would be instance normalisation.
     groups = min(math.gcd(32, channels), max(1, channels // 2))
     return nn.GroupNorm(groups, channels)
 

@@ -12,8 +12,8 @@ from lit_vision.errors import InputError
 class Normalise(nn.Module):
     """Subtract a mean and divide by a standard deviation, both of images scaled to 0..1.
 
-    The mean may be an image (the per-pixel mean of the ResNet paper, Section 4.2); at sizes other than that image's, its
-    per-channel average is used. Every model owns one; the DataModule provides the values through `set`.
+    The mean may be an image (the per-pixel mean of the ResNet paper, Section 4.2); at sizes other than that image's,
+    its per-channel average is used. Every model owns one; the DataModule provides the values through `set`.
 
     Args:
         mean: Three numbers, or a tensor [3, 1, 1] or [3, H, W], in 0..1.

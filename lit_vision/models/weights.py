@@ -7,8 +7,8 @@ torchvision's version. Files are read without running any code that they might h
 Three layouts are recognised, also inside a `state_dict` entry and behind prefixes such as `module.`:
 
 - torchvision's ResNet (`conv1, bn1, layer1..4, fc`). Its networks want `shortcut: B`, `stride_on: 3x3`, `pool: pad`.
-- the public CIFAR layout (`conv1, bn1, layer{1,2,3}.N.conv{1,2}/bn{1,2}, linear`). The files known under it were trained
-  with option A padding both sides and with ImageNet's channel statistics, so they want `pad: both` and
+- the public CIFAR layout (`conv1, bn1, layer{1,2,3}.N.conv{1,2}/bn{1,2}, linear`). The files known under it were
+  trained with option A padding both sides and with ImageNet's channel statistics, so they want `pad: both` and
   `Normalise(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))`.
 - our own, of a whole classifier or of a backbone alone.
 """
@@ -97,7 +97,9 @@ def _release(enum: str, version: str) -> WeightsEnum:
     try:
         return get_weight(f"{enum}.{version}")
     except ValueError as error:
-        raise InputError(f"weights: torchvision's {enum} has no {version}; name IMAGENET1K_V1, or give a path") from error
+        raise InputError(
+            f"weights: torchvision's {enum} has no {version}; name IMAGENET1K_V1, or give a path"
+        ) from error
 
 
 def _unwrap(content: object) -> State:

@@ -1,0 +1,39 @@
+"""Samples to batches."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lit_vision.types import Batch, Sample
+
+MULTIPLE = 32  # sides of a padded batch: the coarsest stride of a ResNet
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stacks samples; images of different sizes are padded right and bottom to a common multiple of 32.
+
+    Padding is black here; the model's `Normalise` sets it to exactly zero by `sizes`.
+    """
+    sizes = torch.tensor([sample.image.shape[-2:] for sample in samples])
+    targets = torch.tensor([sample.target for sample in samples])
+    return Batch(pad_batch([sample.image for sample in samples], sizes), sizes, targets)
+
+
+def pad_batch(images: Sequence[Tensor], sizes: Tensor) -> Tensor:
+    """One tensor from images of any size.
+
+    Args:
+        images: uint8 [3, H, W] each.
+        sizes: int64 [B, 2], their heights and widths.
+
+    Returns:
+        uint8 [B, 3, H, W]; images of one size are stacked as they are.
+    """
+    if bool((sizes == sizes[0]).all()):
+        return torch.stack(list(images))
+    height, width = (-(-int(side) // MULTIPLE) * MULTIPLE for side in sizes.amax(0))
+    batch = images[0].new_zeros((len(images), 3, height, width))
+    for target, image in zip(batch, images, strict=True):
+        target[:, : image.shape[1], : image.shape[2]] = image
+    return batch

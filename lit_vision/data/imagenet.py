@@ -1,0 +1,116 @@
+"""ImageNet (ILSVRC 2012) as it is unpacked: class folders, or a flat validation folder with the devkit."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lit_vision.data import catalog, photos
+from lit_vision.data.base import ImageData
+from lit_vision.data.image_folder import SUFFIXES, class_names, find_splits, list_images
+from lit_vision.data.pipeline import Pipeline, Split
+from lit_vision.errors import InputError
+
+CLASSES = 1000
+TRAIN_IMAGES = 1_281_167
+DEVKIT = "ILSVRC2012_devkit_t12"
+META = "data/meta.mat"
+GROUND_TRUTH = "data/ILSVRC2012_validation_ground_truth.txt"
+
+
+class ImageNet(ImageData):
+    """ImageNet: `train/<wnid>/`, and `val/<wnid>/` or a flat `val/` with the devkit beside it.
+
+    Classes are the synsets of the training folder, sorted by wnid: all 1,000 in the whole set.
+
+    Args:
+        root: Folder with `train`, `val` and, for a flat `val`, `ILSVRC2012_devkit_t12`.
+        train: Training folder, instead of the root's.
+        val: Validation folder, instead of the root's.
+        test: Test folder with class folders; ImageNet's own test labels are not public.
+        pipeline: None is the ResNet paper's.
+        kwargs: See `ImageData`.
+    """
+
+    def __init__(
+        self,
+        root: str = "data/imagenet",
+        train: str | None = None,
+        val: str | None = None,
+        test: str | None = None,
+        pipeline: Pipeline | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.root = Path(root)
+        self._given = {"train": train, "val": val, "test": test}
+        # A recipe can be shown before the data are there; `setup` then tells what is missing.
+        self.present = bool(train) or (self.root / "train").is_dir()
+        self.folders = find_splits(str(self.root) if self.root.is_dir() else None, self._given) if self.present else {}
+        names = class_names(self.folders["train"]) if self.present else [f"class {index}" for index in range(CLASSES)]
+        super().__init__(names, pipeline or photos.paper(), **kwargs)
+        self._own_pipeline = pipeline is None
+
+    @property
+    def pipeline_config(self) -> dict[str, Any] | None:
+        """The default pipeline."""
+        return {"class_path": "lit_vision.data.photos.paper", "init_args": {}} if self._own_pipeline else None
+
+    def read(self) -> dict[str, Split]:
+        """The files of every split.
+
+        Raises:
+            InputError: If the tree is not there, val has other classes, or a flat val has no devkit.
+        """
+        if not self.present:
+            tree = catalog.find("imagenet").tree.splitlines()[0].replace("{root}", str(self.root))
+            raise InputError(
+                f"ImageNet: {self.root}/train is missing; expected {tree};\n"
+                "the whole tree: lit-vision data where imagenet"
+            )
+        return {split: self._read(split, folder) for split, folder in self.folders.items()}
+
+    def nominal_train(self) -> int:
+        """Training images of the whole set."""
+        return TRAIN_IMAGES
+
+    def _read(self, split: str, folder: Path) -> Split:
+        if any(path.is_dir() for path in folder.iterdir()):
+            here = class_names(folder)
+            if unknown := sorted(set(here) - set(self.class_names)):
+                raise InputError(f"{folder}: the classes {', '.join(unknown[:3])} are not in {self.folders['train']}")
+            if missing := sorted(set(self.class_names) - set(here)):
+                raise InputError(
+                    f"{folder} lacks {len(missing)} classes of the training folder: {', '.join(missing[:3])} …"
+                )
+            return list_images(folder, self.class_names)
+        return self._read_flat(split, folder)
+
+    def _read_flat(self, split: str, folder: Path) -> Split:
+        """A folder of images alone: the devkit's ground truth, in the order of the files' names."""
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        devkit = next((path / DEVKIT for path in (self.root, folder.parent) if (path / DEVKIT).is_dir()), None)
+        if devkit is None:
+            raise InputError(
+                f"{folder} has no class folders, so its labels come from the devkit: put {DEVKIT}/ into {self.root}"
+            )
+        wnids = wnids_by_id(devkit / META)
+        ids = [int(line) for line in (devkit / GROUND_TRUTH).read_text().split()]
+        if len(ids) != len(files):
+            raise InputError(f"{folder} holds {len(files)} images, but {devkit / GROUND_TRUTH} has {len(ids)} labels")
+        index = {wnid: label for label, wnid in enumerate(self.class_names)}
+        if outside := sorted({wnids[number] for number in ids} - index.keys()):
+            raise InputError(f"{folder}: the classes {', '.join(outside[:3])} are not in {self.folders['train']}")
+        return Split(files, torch.tensor([index[wnids[number]] for number in ids]))
+
+
+def wnids_by_id(meta: Path) -> dict[int, str]:
+    """The devkit's ILSVRC2012_ID of each of the 1,000 synsets, to its wnid.
+
+    The ids are in an order of their own, not sorted by wnid: taking them for labels scores near chance.
+    """
+    from scipy import io
+
+    if not meta.is_file():
+        raise InputError(f"{meta} is missing; unpack the devkit whole")
+    synsets = io.loadmat(meta, squeeze_me=True, struct_as_record=False)["synsets"]
+    return {int(entry.ILSVRC2012_ID): str(entry.WNID) for entry in synsets if int(entry.num_children) == 0}

@@ -1,0 +1,129 @@
+"""Photographs: read from disk by worker processes, transformed one by one, stacked into batches."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from lit_vision.data import decode, sampler
+from lit_vision.data.collate import collate
+from lit_vision.data.pipeline import Pipeline, Split
+from lit_vision.data.sampler import Draw, EvalBatches, TrainBatches
+from lit_vision.data.transforms import PCALighting, RandomShortSide
+from lit_vision.types import Batch, Sample
+
+Transform = torch.nn.Module
+
+# Averages of ImageNet's training images in 0..1, the values that torchvision's weights were trained with.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Photographs(Pipeline):
+    """Images of any size, decoded and transformed in worker processes; uint8 all the way to the device.
+
+    What a transform draws is a pure function of (seed, epoch, sample), whatever the number of workers.
+
+    Args:
+        train: Transforms of training images, uint8 [3, H, W] in and out.
+        eval: Transforms of validation and test images.
+        mean: Three numbers in 0..1.
+        std: Three numbers.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Transform],
+        eval: Sequence[Transform],
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        self.train = v2.Compose(list(train))
+        self.eval = v2.Compose(list(eval))
+        self.mean = tuple(mean)
+        self.std = tuple(std)
+        self.input_size = _output_size(self.eval)
+
+    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch]:
+        """Reads, augments and stacks."""
+        return _loader(_Photos(split, self.train, seed), batches, workers)
+
+    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch]:
+        """Reads, resizes and stacks."""
+        return _loader(_Photos(split, self.eval, 0), batches, workers)
+
+    def statistics(self, split: Split) -> tuple[Tensor, Tensor]:
+        """The given numbers: a pass over a large training set is not worth its time."""
+        return torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """The evaluation transforms."""
+        prepared: Tensor = self.eval(image)
+        return prepared
+
+
+def paper(low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256) -> Photographs:
+    """The ResNet paper's training (Section 3.4) and a centre crop for tests.
+
+    Args:
+        low: Smallest short side in training.
+        high: Largest short side in training.
+        crop: Side of the crop, in training and test.
+        short_side: Short side in test.
+    """
+    train = [RandomShortSide(low, high), v2.RandomCrop(crop), v2.RandomHorizontalFlip(), PCALighting()]
+    return Photographs(train, centre(short_side, crop))
+
+
+def modern(crop: int = 224, short_side: int = 256) -> Photographs:
+    """Crops of random area and aspect ratio, as most public trainers do since Inception.
+
+    Args:
+        crop: Side of the crop.
+        short_side: Short side in test.
+    """
+    return Photographs(
+        [v2.RandomResizedCrop(crop, antialias=True), v2.RandomHorizontalFlip()], centre(short_side, crop)
+    )
+
+
+def centre(short_side: int, crop: int) -> list[Transform]:
+    """Short side and centre crop."""
+    return [v2.Resize(short_side, antialias=True), v2.CenterCrop(crop)]
+
+
+class _Photos(Dataset[Sample]):
+    """Reads and transforms one image by its key."""
+
+    def __init__(self, split: Split, transform: Transform, seed: int) -> None:
+        self.files: Sequence[Path] | Tensor = split.images
+        self.labels = split.labels
+        self.transform = transform
+        self.seed = seed
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        source = self.files[draw.index]
+        image = source if isinstance(source, Tensor) else decode.read(source)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(sampler.generator(self.seed, draw.epoch, draw.index).initial_seed())
+            return Sample(self.transform(image), int(self.labels[draw.index]))
+
+
+def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) -> Iterable[Batch]:
+    return DataLoader(
+        photos,
+        batch_sampler=batches,  # type: ignore[arg-type]  # keys are draws, not indices
+        num_workers=workers,
+        collate_fn=collate,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _output_size(transform: v2.Compose) -> tuple[int, int] | None:
+    """The size that evaluation ends at, where its last transform fixes one."""
+    size = getattr(transform.transforms[-1], "size", None) if transform.transforms else None
+    return (int(size[0]), int(size[1])) if isinstance(size, Sequence) and len(size) == 2 else None

@@ -1,0 +1,145 @@
+"""Which samples make which batch: pure functions of seed and epoch, so that any run can be repeated and resumed.
+
+Lightning's distributed sampler pads evaluation with duplicates and deals single samples; here whole batches are dealt,
+and a training batch is cut into the slices of ranks and accumulation steps, so that neither changes what is learnt.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+
+from lit_vision.errors import InputError
+
+
+class Draw(NamedTuple):
+    """One sample of one epoch: what per-sample augmentation may depend on, beside the seed."""
+
+    epoch: int
+    index: int
+
+
+class TrainBatches:
+    """Micro batches of one rank, in the order of (seed, epoch).
+
+    A total batch is what one optimiser step sees. Micro batch `m` of rank `r` is its slice number `m * world_size + r`,
+    so that all slices together are the same total batch for any number of ranks and accumulation steps. The last,
+    incomplete total batch of an epoch is dropped; every epoch reshuffles, so no sample is left out for good.
+
+    Each iteration begins at `position()`, an (epoch, micro batch) pair: the data module sets it to where the run
+    stands, which makes any batch a place to resume from.
+
+    Args:
+        num_samples: Size of the training set.
+        batch_size: Total batch, over all ranks and accumulation steps.
+        seed: The run's seed.
+        rank: This process.
+        world_size: Number of processes.
+        accumulate: Micro batches per optimiser step.
+
+    Raises:
+        InputError: If there are fewer samples than one batch, or the batch does not divide.
+    """
+
+    def __init__(
+        self, num_samples: int, batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1, accumulate: int = 1
+    ) -> None:
+        if num_samples < batch_size:
+            raise InputError(
+                f"data.batch_size is {batch_size}, but there are only {num_samples} training images; "
+                f"set it to {num_samples} or less"
+            )
+        self.num_samples = num_samples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.accumulate = accumulate
+        self.micro_size = micro_size(batch_size, world_size, accumulate)
+        self.position: Callable[[], tuple[int, int]] = lambda: (0, 0)
+
+    def __len__(self) -> int:
+        """Micro batches of a whole epoch, wherever the iteration starts."""
+        return self.num_samples // self.batch_size * self.accumulate
+
+    def order(self, epoch: int) -> torch.Tensor:
+        """All sample indices in the order of an epoch, int64 [num_samples]."""
+        return torch.randperm(self.num_samples, generator=generator(self.seed, epoch))
+
+    def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """Epoch and sample indices, int64 [micro_size], of each micro batch from the position on."""
+        epoch, start = self.position()
+        order = self.order(epoch)
+        for micro in range(start, len(self)):
+            step, part = divmod(micro, self.accumulate)
+            offset = step * self.batch_size + self.slice_start(part)
+            yield epoch, order[offset : offset + self.micro_size]
+
+    def slice_start(self, part: int) -> int:
+        """Where this rank's slice of accumulation step `part` begins within the total batch."""
+        return (part * self.world_size + self.rank) * self.micro_size
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """Keys of each micro batch, for readers in worker processes."""
+        for epoch, indices in self.indices():
+            yield [Draw(epoch, index) for index in indices.tolist()]
+
+
+class EvalBatches:
+    """Whole batches of fixed content, dealt to ranks: batch `b` to rank `b % world_size`.
+
+    No sample is evaluated twice or left out, and the content of a batch does not depend on the number of ranks. Ranks
+    may get different numbers of batches, so nothing may synchronise inside the loop.
+
+    Args:
+        num_samples: Size of the split.
+        batch_size: Images per batch and process.
+        rank: This process.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, num_samples: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        self.num_samples = num_samples
+        self.batch_size = batch_size
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        """Batches of this rank."""
+        return len(range(self.rank, -(-self.num_samples // self.batch_size), self.world_size))
+
+    def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """Epoch (always 0) and sample indices of each batch, int64."""
+        for start in range(self.rank * self.batch_size, self.num_samples, self.world_size * self.batch_size):
+            yield 0, torch.arange(start, min(start + self.batch_size, self.num_samples))
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """Keys of each batch."""
+        for epoch, indices in self.indices():
+            yield [Draw(epoch, index) for index in indices.tolist()]
+
+
+def micro_size(batch_size: int, world_size: int, accumulate: int) -> int:
+    """Images per process and forward pass.
+
+    Raises:
+        InputError: If the total batch does not divide by devices and accumulation steps.
+    """
+    size, rest = divmod(batch_size, world_size * accumulate)
+    if rest or not size:
+        raise InputError(
+            f"data.batch_size {batch_size} is the total over all devices and does not divide by "
+            f"{world_size} device(s) x {accumulate} accumulation step(s); "
+            f"choose a multiple of {world_size * accumulate}"
+        )
+    return size
+
+
+def generator(*key: int) -> torch.Generator:
+    """A CPU generator whose state is a pure function of integers, the same on every platform."""
+    # A multiplicative hash keeps neighbouring keys apart; torch seeds take 64 bits.
+    state = 0x9E3779B97F4A7C15
+    for number in key:
+        state = ((state ^ (number & 0xFFFFFFFFFFFFFFFF)) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
+        state ^= state >> 31
+    return torch.Generator().manual_seed(state % 2**63)
