@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -57,7 +58,7 @@ class Verdict(L.Callback):
 
     def _result(self, trainer: L.Trainer) -> dict[str, Any]:
         row = self.experiment.expected() or Row(metric=self.experiment.card.metric, split=self.experiment.card.split)
-        figures = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+        figures = self._last_training() | _named(trainer.callback_metrics, "test/")
         value = figures.get(row.metric)
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         stand_in = row.stand_in or bool(self.changed)
@@ -88,8 +89,19 @@ class Verdict(L.Callback):
             "card": self.experiment.card_content,
         }
 
+    def _last_training(self) -> dict[str, float]:
+        """Training figures of the last logged step: what the papers' training curves end at."""
+        if not self.folder.metrics.is_file():
+            return {}
+        lines = [line for line in runs.read_metrics(self.folder.metrics) if "train/loss" in line]
+        return _named(lines[-1], "train/") if lines else {}
+
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self._started
+
+
+def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:
+    return {name: float(value) for name, value in figures.items() if name.startswith(prefix)}
 
 
 def hardware(trainer: L.Trainer) -> dict[str, Any]:
