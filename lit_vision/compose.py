@@ -60,8 +60,8 @@ def set_key(config: Config, key: str, value: Any, source: str = "") -> list[str]
         return dropped
     before = target.get(last)
     target[last] = copy.deepcopy(value)
-    changed = class_path(before) and class_path(before) != class_path(value)
-    return _lines(before.get("init_args", {}), key) if changed and is_part(before) else []
+    changed = class_path(value) not in (None, class_path(before))
+    return _lines(before.get("init_args"), key) if changed and is_part(before) else []
 
 
 def merge(base: Config, over: Config, source: str = "", prefix: str = "") -> list[str]:

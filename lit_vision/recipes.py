@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,20 @@ class Experiment:
         """The row with the card's metric and split filled in; None where no row applies."""
         return self.card.row(self.row, self.name) if self.row else None
 
+    def record(self, keys: Iterable[str], source: str) -> None:
+        """Notes who set some dotted keys; later notes come last."""
+        for key in keys:
+            self.sources.pop(key, None)
+            self.sources[key] = source
+
     def source_of(self, key: str) -> str:
-        """The file or option that set `key`, or the nearest thing above it."""
+        """The file or option that set `key`: the last one at or below it, else the nearest above it."""
         parts = [part for part in key.split(".") if part != "init_args"]
         for length in range(len(parts), 0, -1):
-            if source := self.sources.get(".".join(parts[:length])):
-                return source
+            above = ".".join(parts[:length])
+            within = [source for name, source in self.sources.items() if f"{name}.".startswith(f"{above}.")]
+            if within:
+                return within[-1]
         return self.name
 
 
@@ -137,10 +145,10 @@ def resolve(
         if "card" in content:
             raise InputError(f"{path} is a recipe of its own; a second --config is an overlay and has no card")
         experiment.dropped += compose.merge(experiment.config, content, str(path))
-        experiment.sources |= dict.fromkeys(compose.flatten(content), str(path))
+        experiment.record(compose.flatten(content), str(path))
     for key, value in options:
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
-        experiment.sources[key.replace(".init_args", "").rstrip("+")] = f"--{key}"
+        experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
     _pass_seed(experiment.config)
     experiment.changed += [key for key in compose.differing(original, experiment.config) if not _is_hardware(key)]
     return experiment
@@ -186,7 +194,7 @@ def _apply_row(experiment: Experiment, row: str | None) -> None:
         return
     for key, value in experiment.card.row(row, experiment.name).set.items():
         experiment.dropped += compose.set_key(experiment.config, key, value, f"row {row}")
-        experiment.sources[key] = f"row {row!r} of {experiment.name}"
+        experiment.record([key], f"row {row!r} of {experiment.name}")
     experiment.row = row
 
 

@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 os.environ["WANDB_MODE"] = "offline"
+
+# Tiny networks gain nothing from threads, and threads that outnumber the cores wait for each other.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

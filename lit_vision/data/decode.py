@@ -58,7 +58,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("I;16", "I;16B", "I;16L", "I"):
         # Pillow clips 16-bit greys at 255 when it converts them; the high byte is the picture.

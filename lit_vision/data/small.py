@@ -140,7 +140,7 @@ def read_files(files: Sequence[Path], size: tuple[int, int] | None) -> Tensor:
     """Decodes equal small images into one tensor, uint8 [N, 3, H, W].
 
     Raises:
-        InputError: If a file cannot be decoded, or has another size than the first.
+        InputError: If a file cannot be decoded, or has another size than `size` or the first.
     """
     expected = size or decode.size(files[0])
     images = torch.empty((len(files), 3, *expected), dtype=torch.uint8)
@@ -150,8 +150,8 @@ def read_files(files: Sequence[Path], size: tuple[int, int] | None) -> Tensor:
         if image.shape[1:] != expected:
             got = "x".join(map(str, image.shape[1:]))
             raise InputError(
-                f"{files[index]} is {got}, but the first image is {expected[0]}x{expected[1]}; images held in memory "
-                "have one size: resize them, or set data.pipeline to lit_vision.data.photos.paper"
+                f"{files[index]} is {got}, but images held in memory have one size, here {expected[0]}x{expected[1]}; "
+                "resize them, or set data.pipeline to lit_vision.data.photos.paper"
             )
         images[index] = image
 

@@ -30,8 +30,8 @@ DIGITS = ("--config", "quickstart/digits")
             "did you mean 'norm'?",
         ),
         (
-            ["fit", *DIGITS, "--model.net.backbone", "lit_vision.models.backbones.resnet.resnet21"],
-            "lit_vision.models.backbones.resnet has no 'resnet21'; did you mean 'resnet20'?",
+            ["fit", *DIGITS, "--model.net.backbone", "lit_vision.models.backbones.resnet.resnet_20"],
+            "lit_vision.models.backbones.resnet has no 'resnet_20'; did you mean 'resnet20'?",
         ),
         (
             ["fit", *DIGITS, "--data", "lit_vision.data.digit.Digits"],
