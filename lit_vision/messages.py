@@ -1,6 +1,8 @@
 """Short texts for the terminal: parser errors in three lines, figures in a table."""
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +43,12 @@ def _reason(lines: list[str]) -> tuple[str, str]:
     reason = re.sub(r"<class '([\w.]+)'>", r"\1", telling[0] if telling else statements[0])
     got = f" (got {given})" if given and "Got value" not in reason and len(given) < 80 else ""
     return reason, got
+
+
+def say(text: str) -> None:
+    """Tells the user something on standard error, once for all ranks of a node."""
+    if int(os.environ.get("LOCAL_RANK", "0")) == 0:
+        print(text, file=sys.stderr)
 
 
 def first_line(error: BaseException) -> str:

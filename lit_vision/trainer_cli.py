@@ -16,7 +16,6 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from lit_vision import check, checkpoints, compose, messages, recipes, runs, versions, yamlio
 from lit_vision.callbacks.checkpoint import LastCheckpoint
@@ -134,7 +133,7 @@ class Session:
     def run(self) -> int:
         """Finds the run folder, builds, runs, closes."""
         for line in self.experiment.dropped:
-            rank_zero_info(f"dropped with its class: {line}")
+            messages.say(f"dropped with its class: {line}")
         if self.request.verb == "fit" or not self.request.ckpt_path:
             self.folder = self._find_folder()
             if self.folder.finished and self.request.verb == "fit":
@@ -202,10 +201,10 @@ class Session:
         continuing = bool(folder.state)
         if continuing and folder.last.is_file():
             self.ckpt_path = str(folder.last)
-            rank_zero_info(f"continuing {folder.path}")
+            messages.say(f"continuing {folder.path}")
         elif continuing:
             self.ckpt_path = None
-            rank_zero_info(f"{folder.path} was stopped before its first checkpoint; starting it again")
+            messages.say(f"{folder.path} was stopped before its first checkpoint; starting it again")
         elif self.request.ckpt_path == LAST:
             raise InputError(f"--ckpt_path last: {folder.path} holds no run to continue; leave the option out to start")
 
@@ -242,7 +241,7 @@ class Session:
         if micro > 1:
             trainer.accumulate_grad_batches = micro
             each = data.batch_size // (trainer.world_size * micro)
-            rank_zero_info(
+            messages.say(
                 f"batch {data.batch_size} = {trainer.world_size} device(s) × {each} images × {micro} accumulated; "
                 f"BatchNorm sees {each} images at a time"
             )
@@ -269,7 +268,7 @@ class Session:
         assert self.folder is not None
         if self.ckpt_path and self.folder.metrics.is_file():
             MetricsFile(self.folder.metrics).resumed_at(checkpoints.read(self.ckpt_path)["global_step"])
-        rank_zero_info(f"run: {self.folder.path}")
+        messages.say(f"run: {self.folder.path}")
         trainer.fit(self.assembler.model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
         trainer.test(
             self.assembler.model, datamodule=data, ckpt_path=self.folder.last, weights_only=True, verbose=False

@@ -49,13 +49,16 @@ class LastCheckpoint(Checkpoint):
         elif not _validation_follows(trainer):  # else the validation is part of the step, and the save comes after it
             if self._stop_asked or (self.every and trainer.global_step % self.every == 0):
                 self.save(trainer)
-            self._leave_if_asked(trainer)
+            if self._stop_asked:
+                # Lightning writes the step's figures after this hook, which a stop would not reach.
+                trainer._logger_connector.update_train_step_metrics()
+            self._leave_if_asked()
 
     def on_validation_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Saves after each validation inside a fit."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.save(trainer)
-            self._leave_if_asked(trainer)
+            self._leave_if_asked()
 
     def on_train_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Saves the final state."""
@@ -82,7 +85,7 @@ class LastCheckpoint(Checkpoint):
         self._stop_asked = True
         rank_zero_info("\nstopping after this step; Ctrl-C again leaves at once, without saving")
 
-    def _leave_if_asked(self, trainer: L.Trainer) -> None:
+    def _leave_if_asked(self) -> None:
         if self._stop_asked:
             raise KeyboardInterrupt
 

@@ -4,13 +4,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from lit_vision.errors import InputError
 
 # A panorama is no attack; Pillow's guard would only warn anyway.
 Image.MAX_IMAGE_PIXELS = None
+
+_ORIENTATION = 0x0112  # EXIF tag
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read(path: Path) -> Tensor:
@@ -30,12 +41,12 @@ def read(path: Path) -> Tensor:
     """
     try:
         with Image.open(path) as image:
-            pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
+            pixels = np.array(_to_rgb(_upright(image)))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that can be read; replace or remove it") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow's parsers raise whatever broken bytes lead them to
         raise InputError(f"{path}: the image is damaged ({error}); replace or remove it") from None
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
@@ -48,13 +59,29 @@ def size(path: Path) -> tuple[int, int]:
     """
     try:
         with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            if image.format == "TIFF":
+                image.load()  # Pillow turns this format by itself, depending on its version when loading
+                return image.height, image.width
+            turned = _orientation(image) in (5, 6, 7, 8)
+            return (image.width, image.height) if turned else (image.height, image.width)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (OSError, SyntaxError, ValueError):
+    except Exception:
         raise InputError(f"{path}: not an image that can be read; replace or remove it") from None
-    return (width, height) if turned else (height, width)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture as the camera was held. Not `ImageOps.exif_transpose`, which fails where it cannot rewrite the EXIF."""
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF is no damage to the picture
+        return 1
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -61,7 +61,8 @@ class Classification(L.LightningModule):
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_metrics = self.val_metrics.clone(prefix="train/")
         self.val_loss, self.test_loss, self.train_loss = MeanMetric(), MeanMetric(), MeanMetric()
-        self._since_log: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._outcomes: list[tuple[Tensor, Tensor]] = []  # logits and targets since the last log
+        self._losses: list[Tensor] = []
         self._errors_of_step: list[Tensor] = []
 
     def setup(self, stage: str) -> None:
@@ -99,7 +100,8 @@ class Classification(L.LightningModule):
         """Loss of one (micro) batch."""
         logits, loss = self._forward(batch)
         # torchmetrics costs more per call than a step of a small network: figures are kept and fed in at logging time.
-        self._since_log.append((logits.detach(), batch.targets, loss.detach()))
+        self._outcomes.append((logits.detach(), batch.targets))
+        self._losses.append(loss.detach())
         last_micro = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
         self._inform_schedule(logits, batch.targets, last_micro)
         step = self.trainer.global_step + 1
@@ -127,11 +129,30 @@ class Classification(L.LightningModule):
         self.log(name, mean_loss, on_step=False, on_epoch=True)
         self._log_step(self.trainer.global_step)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the figures since the last log, so that a continued run logs what an uninterrupted one would."""
+        self._absorb()
+        states = {name: metric.metric_state for name, metric in self.train_metrics.items(keep_base=True)}
+        checkpoint["since_log"] = {"metrics": states, "losses": [float(loss) for loss in self._losses]}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the figures since the last log up again."""
+        kept = checkpoint.get("since_log", {"metrics": {}, "losses": []})
+        for name, state in kept["metrics"].items():
+            for key, value in state.items():
+                setattr(self.train_metrics[name], key, value.to(self.device))
+        self._losses = [torch.tensor(loss, device=self.device) for loss in kept["losses"]]
+
+    def _absorb(self) -> None:
+        if self._outcomes:
+            logits, targets = zip(*self._outcomes, strict=True)
+            self.train_metrics.update(torch.cat(logits), torch.cat(targets))
+            self._outcomes.clear()
+
     def _log_training(self, step: int) -> None:
-        logits, targets, losses = zip(*self._since_log, strict=True)
-        self._since_log.clear()
-        self.train_metrics.update(torch.cat(logits), torch.cat(targets))
-        self.train_loss.update(torch.stack(losses))
+        self._absorb()
+        self.train_loss.update(torch.stack(self._losses))
+        self._losses.clear()
         values = self.train_metrics.compute() | {"train/loss": self.train_loss.compute()}
         self.train_metrics.reset()
         self.train_loss.reset()

@@ -1,4 +1,4 @@
-"""Every message that a user would see for a slip on the command line: short, with file or option, key, nearest choice."""
+"""Messages that a user would see for a slip: short, with file or option, key and nearest choice."""
 
 import pytest
 
@@ -10,7 +10,10 @@ DIGITS = ("--config", "quickstart/digits")
     [
         (["fti", *DIGITS], "unknown verb 'fti'; did you mean 'fit'?"),
         (["fit"], "fit needs --config RECIPE; lit-vision recipes ls shows them"),
-        (["fit", "--config", "quickstart/digit"], "no file and no recipe 'quickstart/digit'; did you mean 'quickstart/digits'?"),
+        (
+            ["fit", "--config", "quickstart/digit"],
+            "no file and no recipe 'quickstart/digit'; did you mean 'quickstart/digits'?",
+        ),
         (["fit", "--config", "overlay/cpu"], "no file and no recipe 'overlay/cpu'; did you mean 'overlays/cpu'?"),
         (["fit", *DIGITS, "--row", "digit"], "quickstart/digits has no row 'digit'; did you mean 'digits'?"),
         (["fit", *DIGITS, "--row"], "--row needs a value; write --row VALUE or --row=VALUE"),
@@ -39,11 +42,20 @@ DIGITS = ("--config", "quickstart/digits")
         ),
         (["fit", *DIGITS, "--trainer.max_steps", "many"], "--trainer.max_steps: trainer.max_steps: "),
         (["fit", *DIGITS, "--data.batch_size", "many"], "--data.batch_size: data.batch_size: "),
-        (["fit", *DIGITS, "--model.net.backbone.norm", "layer"], "--model.net.backbone.norm: model.net.backbone.norm: "),
+        (
+            ["fit", *DIGITS, "--model.net.backbone.norm", "layer"],
+            "--model.net.backbone.norm: model.net.backbone.norm: ",
+        ),
         (["fit", *DIGITS, "--trainer.max_steps.x", "1"], "trainer.max_steps is 400, which has no keys"),
         (["fit", *DIGITS, "--model.net.num_classes", "7"], "model.net.num_classes is 7, but Digits has 10 classes"),
-        (["fit", *DIGITS, "--ckpt_path", "last"], "there is no unfinished run in runs/quickstart/digits/digits to continue"),
-        (["fit", *DIGITS, "--config", "verify/imagenet"], "imagenet.yaml is a recipe of its own; a second --config is an overlay"),
+        (
+            ["fit", *DIGITS, "--ckpt_path", "last"],
+            "there is no unfinished run in runs/quickstart/digits/digits to continue",
+        ),
+        (
+            ["fit", *DIGITS, "--config", "verify/imagenet"],
+            "imagenet.yaml is a recipe of its own; a second --config is an overlay",
+        ),
         (["test", "--ckpt_path", "no.ckpt"], "--ckpt_path no.ckpt: there is no such file"),
         (["recipes", "show", "resnet/cifar"], "no file and no recipe 'resnet/cifar'; did you mean 'resnet/cifar10'?"),
         (["recipes", "ls", "--paper", "vgg"], "--paper vgg: no recipe belongs to it; choose from: quickstart, "),

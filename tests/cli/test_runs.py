@@ -21,9 +21,10 @@ def interrupt(monkeypatch):
         pressed = []
 
         def hook(self, trainer, *_):
-            if trainer.global_step == step - 1 and len(pressed) < times:
+            if trainer.global_step == step - 1 and not pressed:
                 pressed.append(step)
-                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(times):
+                    os.kill(os.getpid(), signal.SIGINT)
 
         monkeypatch.setattr(LastCheckpoint, "on_train_batch_start", hook)
 
@@ -76,7 +77,7 @@ def test_saved_configuration_reruns_the_run(command, only_run):
     folder, result = only_run()
     folder.rename("first")
     command("fit", "--config", "first/config.yaml")
-    again, second = only_run()
+    _, second = only_run()
     assert second["figures"] == result["figures"]
     assert second["changed"] == result["changed"]
     assert second["verdict"] == "stand-in"

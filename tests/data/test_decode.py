@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
 from lit_vision.data import decode
 from lit_vision.errors import InputError
@@ -129,14 +129,33 @@ def test_exif_rotation(tmp_path):
     assert decode.size(path) == (W, H)
 
 
+# What brings each orientation upright, from the EXIF standard: where row 0 and column 0 of the file belong.
+UPRIGHT = {
+    1: lambda image: image,  # top, left
+    2: lambda image: image[:, ::-1],  # top, right
+    3: lambda image: image[::-1, ::-1],  # bottom, right
+    4: lambda image: image[::-1],  # bottom, left
+    5: lambda image: image.transpose(1, 0, 2),  # left, top
+    6: lambda image: image.transpose(1, 0, 2)[:, ::-1],  # right, top
+    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),  # right, bottom
+    8: lambda image: image.transpose(1, 0, 2)[::-1],  # left, bottom
+}
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_agrees_with_the_header_size(tmp_path, orientation):
+def test_every_orientation(tmp_path, orientation, suffix):
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    path = save(tmp_path / "a.jpg", Image.fromarray(SMOOTH), exif=exif)
-    assert pixels(path).shape[:2] == ((H, W) if orientation < 5 else (W, H))
-    with Image.open(path) as image:
-        assert pixels(path).shape[:2] == ImageOps.exif_transpose(image).size[::-1]
+    options = {"lossless": True} if suffix == "webp" else {}
+    path = save(tmp_path / f"a.{suffix}", Image.fromarray(RGB), exif=exif, **options)
+    np.testing.assert_array_equal(pixels(path), UPRIGHT[orientation](RGB))
+
+
+def test_unknown_orientation_turns_nothing(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 9
+    np.testing.assert_array_equal(pixels(save(tmp_path / "a.png", Image.fromarray(RGB), exif=exif)), RGB)
 
 
 def test_rotated_grey_16_bit(tmp_path):
@@ -154,6 +173,14 @@ def test_damaged_exif_is_no_damage_to_the_picture(tmp_path):
     for exif in (b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12", b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\x7f"):
         path = save(tmp_path / "b.jpg", Image.fromarray(SMOOTH), quality=95, exif=exif)
         np.testing.assert_array_equal(pixels(path), expected)
+
+
+def test_exif_that_cannot_be_rewritten(tmp_path):
+    """Orientation 6 beside a number that is no number: `ImageOps.exif_transpose` fails on such files."""
+    entries = b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0" + b"\x01\x0f\0\x04\0\0\0\0\0\0\0\0"
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + entries + b"\0\0\0\0"
+    path = save(tmp_path / "a.jpg", Image.fromarray(SMOOTH), exif=exif)
+    assert pixels(path).shape == (W, H, 3)
 
 
 def test_content_counts_and_not_the_suffix(tmp_path):

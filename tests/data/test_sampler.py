@@ -31,7 +31,9 @@ def test_order_differs_between_epochs_and_seeds():
 
 
 def test_neighbouring_keys_have_unrelated_generators():
-    states = {generator(*key).initial_seed() for key in [(), (0,), (1,), (0, 0), (0, 1), (1, 0), (1, 1), (0, 0, 0), (-1,)]}
+    states = {
+        generator(*key).initial_seed() for key in [(), (0,), (1,), (0, 0), (0, 1), (1, 0), (1, 1), (0, 0, 0), (-1,)]
+    }
     assert len(states) == 9
     # (seed, epoch) must not be symmetric, or seed 1 epoch 2 were seed 2 epoch 1
     assert generator(1, 2).initial_seed() != generator(2, 1).initial_seed()
@@ -99,7 +101,9 @@ def test_keys_carry_epoch_and_index():
 
 
 def test_too_few_images():
-    with pytest.raises(InputError, match=r"data\.batch_size is 128, but there are only 100 training images; set it to 100 or"):
+    with pytest.raises(
+        InputError, match=r"data\.batch_size is 128, but there are only 100 training images; set it to 100 or"
+    ):
         TrainBatches(100, 128)
     assert len(TrainBatches(128, 128)) == 1
 
@@ -107,8 +111,18 @@ def test_too_few_images():
 @pytest.mark.parametrize(
     ("batch_size", "world_size", "accumulate", "message"),
     [
-        (128, 3, 1, r"128 is the total over all devices and does not divide by 3 device\(s\) x 1 acc.*a multiple of 3$"),
-        (128, 2, 3, r"128 is the total over all devices and does not divide by 2 device\(s\) x 3 acc.*a multiple of 6$"),
+        (
+            128,
+            3,
+            1,
+            r"128 is the total over all devices and does not divide by 3 device\(s\) x 1 acc.*a multiple of 3$",
+        ),
+        (
+            128,
+            2,
+            3,
+            r"128 is the total over all devices and does not divide by 2 device\(s\) x 3 acc.*a multiple of 6$",
+        ),
         (2, 4, 1, r"2 is the total over all devices and does not divide by 4 device\(s\) x 1 acc.*a multiple of 4$"),
     ],
 )

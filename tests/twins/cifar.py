@@ -57,9 +57,7 @@ def images(name: str, split: str, per_class: int) -> tuple[np.ndarray, list[int]
     """Pixels, uint8 [N, 32, 32, 3], and labels of a split."""
     classes = len(_NAMES[name])
     labels = [number % classes for number in range(per_class * classes)]
-    pixels = [
-        picture(32, 32, label, classes, 10_000 * len(split) + number) for number, label in enumerate(labels)
-    ]
+    pixels = [picture(32, 32, label, classes, 10_000 * len(split) + number) for number, label in enumerate(labels)]
     return np.stack(pixels), labels
 
 
