@@ -54,6 +54,10 @@ class ImageData(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        numbers = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "max_per_device": max_per_device}
+        for key, number in numbers.items():
+            if number is not None and number < 1:
+                raise InputError(f"data.{key} is {number}; it must be at least 1")
         if not 0 <= val_fraction < 1:
             raise InputError(f"data.val_fraction is {val_fraction}; it must be at least 0 and below 1")
         self.class_names = list(class_names)
@@ -105,6 +109,7 @@ class ImageData(L.LightningDataModule):
         """
         if self.max_per_device is None or self.batch_size <= world_size * self.max_per_device:
             return 1
+        sampler.micro_size(self.batch_size, world_size, 1)  # refuses a number of devices that does not divide
         steps, rest = divmod(self.batch_size, world_size * self.max_per_device)
         if rest:
             raise InputError(
@@ -197,12 +202,15 @@ class ImageData(L.LightningDataModule):
 
 
 def stratified(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
-    """Two disjoint index sets in ascending order, the first with `fraction` of each class (at least one image)."""
+    """Two disjoint index sets in ascending order, the first with `fraction` of each class.
+
+    Both get at least one image of each class, but the first none of a class that has only one.
+    """
     random = sampler.generator(_SPLIT_SEED)
     held = []
     for label in labels.unique():
         members = (labels == label).nonzero().flatten()
-        count = max(1, round(len(members) * fraction))
+        count = min(max(1, round(len(members) * fraction)), len(members) - 1)
         held.append(members[torch.randperm(len(members), generator=random)[:count]])
     mask = torch.zeros(len(labels), dtype=torch.bool)
     mask[torch.cat(held)] = True

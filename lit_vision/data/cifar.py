@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100, by torchvision's readers with their checksums."""
 
 from abc import abstractmethod
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,8 @@ def fetch(name: str, root: Path) -> None:
     """
     try:
         reader(name)(str(root), download=True)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, RuntimeError, HTTPException) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{name} could not be fetched into {root}: {reason};\n"
             f"without a network, copy the archive there by hand: lit-vision data where {name}"

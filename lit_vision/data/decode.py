@@ -71,7 +71,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The picture as the camera was held. Not `ImageOps.exif_transpose`, which fails where it cannot rewrite the EXIF."""
+    """The picture as the camera was held. `ImageOps.exif_transpose` fails on EXIF that it cannot write again."""
     image.load()
     turn = _TURNS.get(_orientation(image))
     return image if turn is None else image.transpose(turn)

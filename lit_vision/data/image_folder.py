@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from lit_vision.data import decode
-from lit_vision.data.base import ImageData
+from lit_vision.data.base import ImageData, stratified
 from lit_vision.data.pipeline import Pipeline, Split
 from lit_vision.data.small import SmallImages
 from lit_vision.errors import InputError
@@ -64,9 +64,9 @@ class ImageFolder(ImageData):
 
     def nominal_train(self) -> int:
         """Training images."""
-        count = len(list_images(self.folders["train"], self.class_names).labels)
+        labels = list_images(self.folders["train"], self.class_names).labels
         held = self.val_fraction if "val" not in self.folders and self.monitor == "val" else 0
-        return count - round(count * held)
+        return len(stratified(labels, held)[1]) if held else len(labels)
 
 
 def find_splits(root: str | None, given: dict[str, str | None]) -> dict[str, Path]:

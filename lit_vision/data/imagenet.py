@@ -94,6 +94,8 @@ class ImageNet(ImageData):
                 f"{folder} has no class folders, so its labels come from the devkit: put {DEVKIT}/ into {self.root}"
             )
         wnids = wnids_by_id(devkit / META)
+        if not (devkit / GROUND_TRUTH).is_file():
+            raise InputError(f"{devkit / GROUND_TRUTH} is missing; unpack the devkit whole")
         ids = [int(line) for line in (devkit / GROUND_TRUTH).read_text().split()]
         if len(ids) != len(files):
             raise InputError(f"{folder} holds {len(files)} images, but {devkit / GROUND_TRUTH} has {len(ids)} labels")

@@ -108,7 +108,8 @@ class _Photos(Dataset[Sample]):
         source = self.files[draw.index]
         image = source if isinstance(source, Tensor) else decode.read(source)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(sampler.generator(self.seed, draw.epoch, draw.index).initial_seed())
+            # Not `torch.manual_seed`: that would reseed the accelerators too, which `fork_rng` does not restore here.
+            torch.default_generator.manual_seed(sampler.generator(self.seed, draw.epoch, draw.index).initial_seed())
             return Sample(self.transform(image), int(self.labels[draw.index]))
 
 
@@ -120,6 +121,7 @@ def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) 
         collate_fn=collate,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else every pass draws the workers' seed from the global generator
     )
 
 

@@ -176,8 +176,8 @@ def test_damaged_exif_is_no_damage_to_the_picture(tmp_path):
 
 
 def test_exif_that_cannot_be_rewritten(tmp_path):
-    """Orientation 6 beside a number that is no number: `ImageOps.exif_transpose` fails on such files."""
-    entries = b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0" + b"\x01\x0f\0\x04\0\0\0\0\0\0\0\0"
+    """Orientation 6 beside a resolution unit in letters: `ImageOps.exif_transpose` raises `struct.error`."""
+    entries = b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0" + b"\x01\x28\0\x02\0\0\0\x03abc\0"
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + entries + b"\0\0\0\0"
     path = save(tmp_path / "a.jpg", Image.fromarray(SMOOTH), exif=exif)
     assert pixels(path).shape == (W, H, 3)

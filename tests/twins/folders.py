@@ -17,7 +17,7 @@ def small(
     size: int | tuple[int, int] = 8,
     suffix: str = "png",
 ) -> Path:
-    """Equal small images, `<root>/<split>/<class>/<number>.<suffix>`. The split "" writes class folders into the root."""
+    """Equal small images, `<root>/<split>/<class>/<number>.<suffix>`; the split "" puts class folders into the root."""
     height, width = (size, size) if isinstance(size, int) else size
     for split, label, number, path in _paths(root, classes, splits, suffix):
         save(path, picture(height, width, label, len(classes), _key(split, label, number)))
