@@ -40,11 +40,12 @@ def configuration(content: dict[str, Any], path: str, trust_code: bool) -> Confi
         )
     if not trust_code:
         check.only_trusted({key: config.get(key) for key in ("model", "data", "trainer")}, path)
-    cleaned: Config = _without_weights(copy.deepcopy(config))
+    cleaned: Config = without_weights(copy.deepcopy(config))
     return cleaned
 
 
-def _without_weights(config: Any) -> Any:
+def without_weights(config: Any) -> Any:
+    """A configuration whose `weights:` are null at every depth."""
     if isinstance(config, dict):
-        return {key: None if key == "weights" else _without_weights(value) for key, value in config.items()}
-    return [_without_weights(value) for value in config] if isinstance(config, list) else config
+        return {key: None if key == "weights" else without_weights(value) for key, value in config.items()}
+    return [without_weights(value) for value in config] if isinstance(config, list) else config

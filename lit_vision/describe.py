@@ -1,8 +1,9 @@
 """What an experiment will do, told without doing it: parameters, multiply-adds, schedule, images seen."""
 
+import dataclasses
 from typing import Any
 
-from lit_vision import check
+from lit_vision import check, checkpoints
 from lit_vision.models import counts
 from lit_vision.recipes import Experiment
 from lit_vision.trainer_cli import assemble
@@ -11,7 +12,9 @@ from lit_vision.trainer_cli import assemble
 def facts(experiment: Experiment) -> dict[str, str]:
     """Label and text of everything that can be said before a run; builds the model, reads no data."""
     check.names(experiment)
-    assembler = assemble(experiment, [])
+    # The shape of a network needs no download.
+    shown = dataclasses.replace(experiment, config=checkpoints.without_weights(experiment.config))
+    assembler = assemble(shown, [])
     assembler.build()
     model: Any = assembler.model
     data: Any = assembler.datamodule

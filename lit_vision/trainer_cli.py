@@ -92,8 +92,15 @@ class Assembler(LightningCLI):
         """See `before_instantiate_classes`."""
 
     def build(self) -> None:
-        """Builds data, model and trainer."""
-        super().instantiate_classes()
+        """Builds data, model and trainer.
+
+        Raises:
+            InputError: What a constructor refused, without the report that jsonargparse wraps around it.
+        """
+        try:
+            super().instantiate_classes()
+        except Exception as error:
+            raise _innermost(error) from None
 
     def resolved(self) -> compose.Config:
         """The parsed configuration with all defaults, as plain values."""
@@ -333,6 +340,16 @@ def assemble(experiment: Experiment, callbacks: list[L.Callback]) -> Assembler:
         raise InputError(messages.of_parser(str(error), experiment)) from None
     finally:
         sys.argv = arguments
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The input error that a chain of exceptions began with, else the error itself."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error
 
 
 def _tags(experiment: Experiment) -> list[str]:

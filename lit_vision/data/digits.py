@@ -40,7 +40,7 @@ class Digits(ImageData):
         whole = Split(grey[:, None].expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(digits.target).long())
         held, rest = stratified(whole.labels, _VAL + _TEST)
         evaluation = take(whole, held)
-        val, test = stratified(evaluation.labels, _VAL / (_VAL + _TEST))
+        test, val = stratified(evaluation.labels, _TEST / (_VAL + _TEST))
         return {"train": take(whole, rest), "val": take(evaluation, val), "test": take(evaluation, test)}
 
     def nominal_train(self) -> int:
