@@ -208,7 +208,7 @@ def stratified(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     """
     random = sampler.generator(_SPLIT_SEED)
     held = []
-    for label in labels.unique():
+    for label in labels.bincount().nonzero().flatten():
         members = (labels == label).nonzero().flatten()
         count = min(max(1, round(len(members) * fraction)), len(members) - 1)
         held.append(members[torch.randperm(len(members), generator=random)[:count]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from lit_vision.data.collate import collate
 from lit_vision.data.pipeline import Pipeline, Split
 from lit_vision.data.sampler import Draw, EvalBatches, TrainBatches
 from lit_vision.data.transforms import PCALighting, RandomShortSide
+from lit_vision.errors import InputError
 from lit_vision.types import Batch, Sample
 
 Transform = torch.nn.Module
@@ -105,18 +107,28 @@ class _Photos(Dataset[Sample]):
         self.seed = seed
 
     def __getitem__(self, draw: Draw) -> Sample:
-        source = self.files[draw.index]
+        source = self.files[draw.sample]
         image = source if isinstance(source, Tensor) else decode.read(source)
         with torch.random.fork_rng(devices=[]):
             # Not `torch.manual_seed`: that would reseed the accelerators too, which `fork_rng` does not restore here.
-            torch.default_generator.manual_seed(sampler.generator(self.seed, draw.epoch, draw.index).initial_seed())
-            return Sample(self.transform(image), int(self.labels[draw.index]))
+            torch.default_generator.manual_seed(sampler.generator(self.seed, draw.epoch, draw.sample).initial_seed())
+            return Sample(self.transform(image), int(self.labels[draw.sample]))
+
+
+class _Loader(DataLoader[Sample]):
+    """Hands on the reader's own message, which a worker process would bury in a traceback."""
+
+    def __iter__(self) -> Any:
+        try:
+            yield from super().__iter__()
+        except InputError as error:
+            raise InputError(str(error).rpartition(f"{InputError.__name__}: ")[2].strip()) from None
 
 
 def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) -> Iterable[Batch]:
-    return DataLoader(
+    return _Loader(
         photos,
-        batch_sampler=batches,  # type: ignore[arg-type]  # keys are draws, not indices
+        batch_sampler=batches,
         num_workers=workers,
         collate_fn=collate,
         persistent_workers=workers > 0,

@@ -16,7 +16,7 @@ class Draw(NamedTuple):
     """One sample of one epoch: what per-sample augmentation may depend on, beside the seed."""
 
     epoch: int
-    index: int
+    sample: int
 
 
 class TrainBatches:

@@ -74,7 +74,7 @@ class SmallImages(Pipeline):
         images = split.images
         assert isinstance(images, Tensor)
         total, squares = torch.zeros(images.shape[1:], dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-        for chunk in images.split(_CHUNK):
+        for chunk in torch.split(images, _CHUNK):
             pixels = chunk.double()
             total += pixels.sum(0)
             squares += pixels.square().sum((0, 2, 3))
