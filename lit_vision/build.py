@@ -1,17 +1,15 @@
 """One object from its plain configuration, outside the command line: how a checkpoint rebuilds its network."""
 
 from argparse import ArgumentError
-from typing import Any, TypeVar
+from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from lit_vision import compose
 from lit_vision.errors import InputError
 
-T = TypeVar("T")
 
-
-def part(kind: type[T], config: Any, **arguments: Any) -> T:
+def part(kind: Any, config: Any, **arguments: Any) -> Any:
     """Builds `{class_path, init_args}`, or a bare class path, with everything nested in it.
 
     Args:
@@ -31,5 +29,4 @@ def part(kind: type[T], config: Any, **arguments: Any) -> T:
     except (ArgumentError, TypeError, ValueError) as error:
         last = str(error).strip().splitlines()[-1].strip()
         raise InputError(f"{path} cannot be built from its stored configuration: {last}") from None
-    built: T = parser.instantiate_classes(parsed)["part"]
-    return built
+    return parser.instantiate_classes(parsed)["part"]

@@ -123,9 +123,9 @@ def _recipes(verb: str, arguments: list[str]) -> int:
 
 
 def _data(verb: str, arguments: list[str]) -> int:
-    from lit_vision.verbs import data
+    from lit_vision.verbs.data import run
 
-    return data.run(arguments)
+    return run(arguments)
 
 
 VERBS: dict[str, Callable[[str, list[str]], int]] = {

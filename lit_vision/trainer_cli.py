@@ -134,6 +134,7 @@ class Session:
         self.callbacks: list[L.Callback] = [RunProgress()]
         self.assembler = assemble(experiment, self.callbacks)
         self.config = self.assembler.resolved()
+        self.contents: dict[str, Any] = {"config": self._portable()}
         self.folder: RunFolder | None = None
         self.ckpt_path = request.ckpt_path
 
@@ -149,6 +150,7 @@ class Session:
             self._attach(self.folder)
         self.assembler.build()
         self._refuse_other_classes()
+        self._add_what_prediction_needs()
         self._prepare_trainer()
         try:
             return self._fit() if self.request.verb == "fit" else self._evaluate()
@@ -183,7 +185,7 @@ class Session:
             self._choose_checkpoint(folder)
         changed = compose.flatten(self.experiment.config)
         self.callbacks += [
-            LastCheckpoint(folder.checkpoints, {"config": self._portable()}, **(self.config.get("checkpoint") or {})),
+            LastCheckpoint(folder.checkpoints, self.contents, **(self.config.get("checkpoint") or {})),
             Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
         ]
         if int(os.environ.get("LOCAL_RANK", "0")) == 0 and not folder.state:
@@ -229,6 +231,12 @@ class Session:
             "trainer": {"precision": self.config["trainer"]["precision"]},
             **kept,
         }
+
+    def _add_what_prediction_needs(self) -> None:
+        """Class names, and the pipeline that prepares an image, go into the checkpoint beside the configuration."""
+        data: Any = self.assembler.datamodule
+        chosen = data.pipeline_config or self.config["data"]["init_args"].get("pipeline")
+        self.contents |= {"class_names": list(data.class_names), "pipeline": chosen}
 
     def _refuse_other_classes(self) -> None:
         """The class count comes from the data; a recipe that says otherwise is an error naming both."""

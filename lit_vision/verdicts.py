@@ -60,7 +60,7 @@ def half_interval(values: Sequence[float]) -> float:
     from scipy import stats
 
     scale = statistics.stdev(values) / len(values) ** 0.5
-    return float(stats.t.ppf(0.975, len(values) - 1)) * scale
+    return float(stats.t.ppf(0.975, len(values) - 1) * scale)
 
 
 def of_relation(holds: bool | None, stand_in: bool = False) -> str:

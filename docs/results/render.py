@@ -95,7 +95,6 @@ iterations, with augmentation. Minutes were taken while other work shared the co
 
 {claims}
 
-What does not hold is a matter of the budget: after four epochs the deeper residual net is still behind.
 Each 56-layer net ran with one seed, each 20-layer net with two (the gaps use their mean).
 
 Training error in percent, mean over the 100 iterations before:

@@ -119,7 +119,16 @@ def list_images(folder: Path, names: list[str]) -> Split:
 
 
 def _images(folder: Path) -> Any:
-    return (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return (
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not _hidden(path.relative_to(folder))
+    )
+
+
+def _hidden(path: Path) -> bool:
+    """Whether systems and editors left it: `._a.jpg` of macOS, `.ipynb_checkpoints/a.jpg`."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _refuse_other_classes(names: list[str], folder: Path, split: str, train: Path) -> None:

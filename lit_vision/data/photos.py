@@ -43,8 +43,8 @@ class Photographs(Pipeline):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
     ) -> None:
-        self.train = v2.Compose(list(train))
-        self.eval = v2.Compose(list(eval))
+        self.train = v2.Compose(list(train) or [v2.Identity()])
+        self.eval = v2.Compose(list(eval) or [v2.Identity()])
         self.mean = tuple(mean)
         self.std = tuple(std)
         self.input_size = _output_size(self.eval)

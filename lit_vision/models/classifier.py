@@ -52,4 +52,5 @@ class Classifier(nn.Module):
             Logits [B, K].
         """
         features = self.backbone(self.normalise(images, sizes))
-        return self.fc(features[self.level].mean((2, 3)))
+        logits: Tensor = self.fc(features[self.level].mean((2, 3)))
+        return logits

@@ -105,7 +105,8 @@ class Classification(L.LightningModule):
         last_micro = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
         self._inform_schedule(logits, batch.targets, last_micro)
         step = self.trainer.global_step + 1
-        if last_micro and step % self.trainer.log_every_n_steps == 0:
+        trainer: Any = self.trainer  # its stubs lack the attribute
+        if last_micro and step % trainer.log_every_n_steps == 0:
             self._log_training(step)
         return loss
 
@@ -171,11 +172,11 @@ class Classification(L.LightningModule):
             return
         self._errors_of_step.append((logits.argmax(1) != targets).float().mean() * 100)
         if last_micro:
-            error = self.all_gather(torch.stack(self._errors_of_step)).mean()
+            error: Any = self.all_gather(torch.stack(self._errors_of_step))
             self._errors_of_step.clear()
-            schedule.observe(float(error))
-            if not schedule.observing:
-                self.log("warmup_ended_at", float(schedule.switched_at or 0))
+            schedule.observe(float(error.mean()))
+            if schedule.switched_at is not None:
+                self.log("warmup_ended_at", float(schedule.switched_at))
 
 
 def metrics(prefix: str, num_classes: int) -> MetricCollection:

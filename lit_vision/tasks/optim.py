@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
@@ -101,7 +101,7 @@ class ErrorWarmup(LRScheduler):
             self.switched_at = self.last_epoch + 1
             self.errors = []
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | Tensor]:
         """The rate of each group for the coming step."""
         if self.observing:
             return [self.warmup_lr for _ in self.base_lrs]

@@ -68,7 +68,8 @@ class SignalPropagation(L.LightningModule):
         """Images as zero-mean signals of the network's width, by a fixed random projection."""
         flat = images.flatten(1).float()
         flat = flat - flat.mean(0)
-        return flat @ torch.randn(flat.shape[1], self.width, device=flat.device) / flat.shape[1] ** 0.5
+        projected: Tensor = flat @ torch.randn(flat.shape[1], self.width, device=flat.device) / flat.shape[1] ** 0.5
+        return projected
 
     def configure_optimizers(self) -> Any:
         """None: nothing is trained."""

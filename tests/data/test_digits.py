@@ -5,7 +5,8 @@ from lit_vision.data import catalog
 from lit_vision.data.digits import Digits
 
 COUNTS = {"train": 1198, "val": 300, "test": 299}
-# Of 178, 182, 177, 183, 181, 182, 181, 179, 174 and 180 images a third is held back, rounded; half of that is test (halves to even).
+# Of 178, 182, 177, 183, 181, 182, 181, 179, 174 and 180 images a third is held back, rounded;
+# half of that is test (halves to even).
 PER_CLASS = {
     "train": [119, 121, 118, 122, 121, 121, 121, 119, 116, 120],
     "val": [29, 31, 29, 31, 30, 31, 30, 30, 29, 30],

@@ -79,7 +79,9 @@ def test_monitor_test_goes_before_a_val_split(tmp_path):
 
 def test_monitor_test_without_test(tmp_path):
     root = folders.small(tmp_path, splits={"train": 4, "val": 2})
-    with pytest.raises(InputError, match=r"data\.monitor is test, but the data have no test split; set data\.monitor to val"):
+    with pytest.raises(
+        InputError, match=r"data\.monitor is test, but the data have no test split; set data\.monitor to val"
+    ):
         ready(root, monitor="test")
 
 
@@ -135,9 +137,15 @@ def test_empty_class_folder(tmp_path):
 @pytest.mark.parametrize(
     ("remove", "message"),
     [
-        ("train/bee", r"the classes of val \(.*val\) are not those of train \(.*train\):\nonly in val: bee; only in train: -; "),
+        (
+            "train/bee",
+            r"the classes of val \(.*val\) are not those of train \(.*train\):\nonly in val: bee; only in train: -; ",
+        ),
         ("val/bee", r"the classes of val \(.*\) are not those of train \(.*\):\nonly in val: -; only in train: bee; "),
-        ("test/cat", r"the classes of test \(.*\) are not those of train \(.*\):\nonly in test: -; only in train: cat; "),
+        (
+            "test/cat",
+            r"the classes of test \(.*\) are not those of train \(.*\):\nonly in test: -; only in train: cat; ",
+        ),
     ],
 )
 def test_other_classes(tmp_path, remove, message):
@@ -160,7 +168,9 @@ def test_missing_folders(tmp_path):
         ImageFolder(str(tmp_path / "gone"))
     with pytest.raises(InputError, match=r"data\.val .*gone: there is no such folder$"):
         ImageFolder(str(root), val=str(tmp_path / "gone"))
-    with pytest.raises(InputError, match=r"no training images: give data\.root .* or data\.train; got root None, train None"):
+    with pytest.raises(
+        InputError, match=r"no training images: give data\.root .* or data\.train; got root None, train None"
+    ):
         ImageFolder()
     with pytest.raises(InputError, match=r"got root None, train None, val .*root/val, test None$"):
         ImageFolder(val=str(root / "val"))
@@ -191,14 +201,14 @@ def test_small_images_are_held_in_memory(tmp_path):
     assert batch.images.shape == (6, 3, 32, 32)
 
 
-@pytest.mark.parametrize(
-    ("size", "small"), [(64, True), (65, False), ((8, 12), False)], ids=["64", "65", "8x12"]
-)
+@pytest.mark.parametrize(("size", "small"), [(64, True), (65, False), ((8, 12), False)], ids=["64", "65", "8x12"])
 def test_the_choice_by_size(tmp_path, size, small, caplog):
     with caplog.at_level("INFO"):
         data = ImageFolder(str(folders.small(tmp_path, splits={"train": 2, "val": 1}, size=size)))
     assert isinstance(data.pipeline, SmallImages) == small
-    assert "lit_vision.data.small.SmallImages" in caplog.text if small else "lit_vision.data.photos.paper" in caplog.text
+    assert (
+        "lit_vision.data.small.SmallImages" in caplog.text if small else "lit_vision.data.photos.paper" in caplog.text
+    )
 
 
 def test_photographs_are_read_from_disk(tmp_path, caplog):

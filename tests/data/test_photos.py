@@ -52,9 +52,7 @@ def test_the_global_generator_decides_nothing_and_is_left_alone(split, monkeypat
 def test_epochs_and_seeds_draw_anew(split):
     """The same image in another epoch: other crop, other light."""
     one = Split(split.images[:4], split.labels[:4])
-    first, later, other = (
-        batches_of(one, epoch=epoch, seed=seed)[0] for epoch, seed in ((0, 0), (1, 0), (0, 1))
-    )
+    first, later, other = (batches_of(one, epoch=epoch, seed=seed)[0] for epoch, seed in ((0, 0), (1, 0), (0, 1)))
     first_orders = [TrainBatches(4, 4, seed).order(epoch) for epoch, seed in ((0, 0), (1, 0), (0, 1))]
     aligned = [batch.images[order.argsort()] for batch, order in zip((first, later, other), first_orders, strict=True)]
     for index in range(4):

@@ -28,15 +28,20 @@ def test_the_paper_draws_from_256_to_480():
 def test_shift_of_the_first_component_by_hand():
     lighting = PCALighting()
     # first eigenvector (-0.5675, -0.5808, -0.5836) times its eigenvalue 0.2175
-    assert lighting.shift(torch.tensor([1.0, 0.0, 0.0])).tolist() == pytest.approx([-0.12343, -0.12632, -0.12693], abs=1e-5)
+    assert lighting.shift(torch.tensor([1.0, 0.0, 0.0])).tolist() == pytest.approx(
+        [-0.12343, -0.12632, -0.12693], abs=1e-5
+    )
     # third column (0.4009, -0.8140, 0.4203) times 0.0045
-    assert lighting.shift(torch.tensor([0.0, 0.0, 2.0])).tolist() == pytest.approx([0.003608, -0.007326, 0.003783], abs=1e-6)
+    assert lighting.shift(torch.tensor([0.0, 0.0, 2.0])).tolist() == pytest.approx(
+        [0.003608, -0.007326, 0.003783], abs=1e-6
+    )
 
 
 def test_lighting_adds_one_colour_to_all_pixels(monkeypatch):
     monkeypatch.setattr(torch, "randn", lambda *_: torch.tensor([1.0, 2.0, -1.0]))
     got = PCALighting(std=0.1)(GREY)
-    # factors 0.1, 0.2, -0.1: red -0.5675*0.2175*0.1 + 0.7192*0.0188*0.2 - 0.4009*0.0045*0.1 = -0.009819, times 255 = -2.5
+    # factors 0.1, 0.2, -0.1:
+    # red -0.5675*0.2175*0.1 + 0.7192*0.0188*0.2 - 0.4009*0.0045*0.1 = -0.009819, times 255 = -2.5
     # green -0.5808*0.02175 - 0.0045*0.00376 + 0.8140*0.00045 = -0.012283, times 255 = -3.13
     # blue -0.5836*0.02175 - 0.6948*0.00376 - 0.4203*0.00045 = -0.015495, times 255 = -3.95
     assert got.dtype == torch.uint8

@@ -1,7 +1,7 @@
-"""Derives `rows.json` (parameters and first losses of every row) and `recipes/evidence.json` from files in the repository.
+"""Derives `rows.json` (parameters of every row) and `recipes/evidence.json` from files in the repository.
 
-    python tests/golden/derive.py rows        builds every row and counts its parameters
-    python tests/golden/derive.py evidence    levels from rows.json, the twins' losses and docs/results
+python tests/golden/derive.py rows        builds every row and counts its parameters
+python tests/golden/derive.py evidence    levels from rows.json, the twins' losses and docs/results
 """
 
 import json

@@ -64,4 +64,8 @@ def images(name: str, split: str, per_class: int) -> tuple[np.ndarray, list[int]
 def _write(path: Path, content: dict) -> str:
     data = pickle.dumps(content, protocol=2)
     path.write_bytes(data)
+    return md5(data)
+
+
+def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()

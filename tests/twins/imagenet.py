@@ -24,7 +24,7 @@ def class_folders(root: Path, splits: Mapping[str, int] = {"train": 6, "val": 2}
 
 
 def flat(root: Path, train: int = 6, ids: Sequence[int] = FLAT_IDS, images: int | None = None) -> Path:
-    """Class folders for train; a flat `val` with the devkit beside it. Another number of `images` than ids is a fault."""
+    """Class folders for train; a flat `val` with the devkit beside it. Other `images` than ids: a fault."""
     class_folders(root, {"train": train})
     labels = {IDS[wnid]: label for label, wnid in enumerate(WNIDS)}
     for number in range(len(ids) if images is None else images):

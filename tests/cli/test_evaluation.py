@@ -1,0 +1,63 @@
+"""Commands beside `fit`: evaluation-only recipes, prediction, relations between rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lit_vision import inference
+from tests.cli.conftest import TINY
+
+
+def test_the_variance_relation_is_judged_once_both_rows_ran(command):
+    first = command("test", "--config", "rectifiers/variance", "--row", "he", "--trainer.logger", "false")
+    assert "2 relation(s) wait for other rows" in first
+    assert "reproduced" in first
+    second = command("test", "--config", "rectifiers/variance", "--row", "xavier", "--trainer.logger", "false")
+    assert "relation he-keeps-the-forward-signal: holds" in second
+    assert "relation he-keeps-the-gradient: holds" in second
+    (result,) = (json.loads(path.read_text()) for path in Path("runs/rectifiers/variance/xavier").rglob("result.json"))
+    assert result["value"] == pytest.approx(-1, abs=0.1)
+    assert result["figures"]["test/backward_slope"] == pytest.approx(-1, abs=0.1)
+
+
+def test_predict_on_files_and_folders(command, only_run):
+    command("fit", *TINY)
+    checkpoint = only_run()[0] / "checkpoints" / "last.ckpt"
+    Path("pictures").mkdir()
+    for number in range(3):
+        Image.new("L", (20, 30), 60 * number).save(f"pictures/{number}.png")
+    Path("pictures/bad.jpg").write_text("no image")
+    found = json.loads(
+        command("predict", "--ckpt_path", checkpoint, "--top", "2", "pictures", "pictures/1.png", code=1)
+    )
+    assert [Path(entry["file"]).name for entry in found] == ["0.png", "1.png", "2.png", "bad.jpg", "1.png"]
+    assert "not an image that can be read" in found[3]["error"]
+    assert found[1]["classes"] == found[4]["classes"]
+    assert len(found[0]["classes"]) == 2
+    assert set(found[0]["classes"]) <= set("0123456789")
+    assert found[0]["scores"][0] >= found[0]["scores"][1] > 0
+    assert "nowhere: there is no such file or folder" in command.error("predict", "--ckpt_path", checkpoint, "nowhere")
+
+
+def test_a_loaded_checkpoint_scores_as_the_test_did(command, only_run):
+    from lit_vision.data.digits import Digits
+
+    command("fit", *TINY)
+    folder, result = only_run()
+    predictor = inference.load(folder / "checkpoints" / "last.ckpt")
+    data = Digits()
+    data.setup()
+    split = data.splits["test"]
+    found = predictor.predict(split.images, top=1)
+    wrong = sum(
+        int(prediction.classes[0]) != label for prediction, label in zip(found, split.labels.tolist(), strict=True)
+    )
+    assert 100 * wrong / len(split.labels) == pytest.approx(result["value"], abs=1e-4)
+
+
+def test_frozen_norm_over_random_weights_is_refused_at_the_start(command):
+    message = command.error("fit", *TINY, "--model.net.backbone.norm", "frozen")
+    assert "frozen layers hold none" in message
+    assert "train with norm: bn or norm: gn" in message
