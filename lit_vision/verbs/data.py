@@ -5,13 +5,22 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
+from lit_vision import nearest
 from lit_vision.data import catalog
 from lit_vision.data.catalog import DataSet
+from lit_vision.errors import InputError
+
+_ACTIONS = ("ls", "where", "get")
 
 
 def run(argv: Sequence[str]) -> int:
     """Runs one of the three; returns the exit code."""
+    if not argv:
+        raise InputError(f"lit-vision data needs one of: {', '.join(_ACTIONS)}")
+    if not argv[0].startswith("-") and argv[0] not in _ACTIONS:
+        raise InputError(f"lit-vision data {argv[0]}: unknown; {nearest.hint(argv[0], _ACTIONS)}")
     arguments = _parser().parse_args(argv)
     if arguments.action == "ls":
         print(_list(arguments.json))
@@ -30,8 +39,15 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a slip as every other command does: one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{self.prog}: {message}")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("lit-vision data", description="The data sets: what, where, how to get them.")
+    parser = _Parser("lit-vision data", description="The data sets: what, where, how to get them.")
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("ls", help="all data sets")
     listing.add_argument("--json", action="store_true")

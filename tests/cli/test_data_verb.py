@@ -13,7 +13,7 @@ from tests.twins import cifar
 
 def test_ls(command):
     head, *lines = command("data", "ls").splitlines()
-    assert head.split() == "name classes images size on disk how to get it".split()
+    assert head.split() == ["name", "classes", "images", "size", "on", "disk", "how", "to", "get", "it"]
     assert [line.split()[0] for line in lines] == [entry.name for entry in catalog.every()]
     (digits,) = (line for line in lines if line.startswith("digits"))
     assert "1,198 train, 300 val, 299 test" in digits
@@ -116,7 +116,7 @@ def test_unknown_name(command, action):
     [
         (["lst"], "lit-vision data lst: unknown; did you mean 'ls'?"),
         ([], "lit-vision data needs one of: ls, where, get"),
-        (["get"], "the following arguments are required: name"),
+        (["get"], "error: lit-vision data get: the following arguments are required: name"),
         (["ls", "--jsn"], "unrecognized arguments: --jsn"),
         (["where", "cifar10", "--rot", "x"], "unrecognized arguments: --rot x"),
     ],

@@ -1,7 +1,9 @@
 """What every data set shares, shown on digits, tiny folders, and one in memory."""
 
 import shutil
+from types import SimpleNamespace
 
+import lightning as L
 import pytest
 import torch
 from torch import Tensor
@@ -245,6 +247,94 @@ def test_without_a_trainer_batches_pass_unchanged():
     assert data.on_after_batch_transfer(batch, 0) is batch
 
 
+class Recorder(L.LightningModule):
+    """Keeps the images of every micro batch, as the training step gets them."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen = []
+
+    def training_step(self, batch, index):
+        self.seen.append(batch.images.clone())
+        return self.weight * 0
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+class Noise(ImageData):
+    """Random images that are cropped and flipped."""
+
+    def __init__(self, **options):
+        super().__init__(["a", "b"], SmallImages(pad=2, flip=True), **options)
+
+    def read(self):
+        images = torch.randint(256, (44, 3, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
+        split = Split(images, torch.arange(44) % 2)
+        return {"train": split, "val": split}
+
+
+def trained_images(folder, max_steps, accumulate=1, resume=None) -> list[Tensor]:
+    """Total batches of a real run of 4 steps an epoch."""
+    model = Recorder()
+    trainer = L.Trainer(
+        max_steps=max_steps,
+        accumulate_grad_batches=accumulate,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(model, datamodule=Noise(batch_size=10, seed=3), ckpt_path=resume, weights_only=True)
+    trainer.save_checkpoint(folder / "last.ckpt")
+    return [torch.cat(model.seen[start : start + accumulate]) for start in range(0, len(model.seen), accumulate)]
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's advice on workers and checkpoints
+def test_a_run_sees_the_same_pixels_accumulated_or_resumed(tmp_path):
+    """Order, crops and flips of 6 steps, over the end of an epoch: in one go, in parts, and stopped on the way."""
+    whole = trained_images(tmp_path, 6)
+    assert len({tuple(batch.flatten().tolist()) for batch in whole}) == len(whole) == 6
+    for accumulate in (2, 5):
+        assert all(map(torch.equal, whole, trained_images(tmp_path, 6, accumulate)))
+    for stop, accumulate in ((3, 1), (4, 1), (3, 2), (5, 2)):
+        first = trained_images(tmp_path, stop, accumulate)
+        rest = trained_images(tmp_path, 6, accumulate, resume=tmp_path / "last.ckpt")
+        assert (len(first), len(rest)) == (stop, 6 - stop)
+        assert all(map(torch.equal, whole, first + rest))
+
+
+class InTraining(FakeTrainer):
+    """In training, at one micro batch of a step."""
+
+    def __init__(self, step, accumulate, rank, world_size, part):
+        super().__init__(step, accumulate, 1.0, rank, world_size)
+        self.training = True
+        progress = SimpleNamespace(current=SimpleNamespace(ready=step * accumulate + part))
+        self.fit_loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+
+
+def augmented(world_size, accumulate) -> Tensor:
+    """The third total batch, put together from what the hook makes of each slice on its device."""
+    found = []
+    for part in range(accumulate):
+        for rank in range(world_size):
+            data = ready(Noise(batch_size=20))
+            data.trainer = InTraining(2, accumulate, rank, world_size, part)  # 2 steps an epoch: the first of epoch 1
+            batch = list(data.train_dataloader())[part]
+            found.append(data.on_after_batch_transfer(batch, 0).images)
+    return torch.cat(found)
+
+
+@pytest.mark.parametrize(("world_size", "accumulate"), [(1, 2), (2, 1), (2, 2)])
+def test_ranks_and_accumulation_share_the_same_crops(world_size, accumulate):
+    assert torch.equal(augmented(world_size, accumulate), augmented(1, 1))
+
+
 # Fingerprints
 
 
@@ -309,8 +399,9 @@ def test_labels_count_even_where_images_are_equal():
     assert first.fingerprint() != ready(Numbered(names="abce")).fingerprint()
 
 
-@pytest.mark.parametrize("index", [0, 1, 577, 999])
-def test_every_image_in_memory_counts(index):
-    first, other = ready(Numbered({"train": 1000, "val": 4})), ready(Numbered({"train": 1000, "val": 4}))
+@pytest.mark.parametrize(("count", "index"), [(500, 1), (500, 499), (1000, 0), (1000, 999)])
+def test_images_in_memory_count(count, index):
+    """All pixels of up to 511 images, then those of a sample: here every third image."""
+    first, other = ready(Numbered({"train": count, "val": 4})), ready(Numbered({"train": count, "val": 4}))
     other.splits["train"].images[index, 0, 0, 0] ^= 1
     assert first.fingerprint() != other.fingerprint()

@@ -38,7 +38,7 @@ def test_ids_of_the_devkit_are_not_in_the_order_of_the_wnids(tmp_path):
     ]
     # the pictures know their class by their grey level, 40 + 37.5 a class, plus 0..59
     small = photos.paper(low=24, high=40, crop=20, short_side=24)
-    found = [batch for batch in ready(tmp_path, pipeline=small).val_dataloader()]
+    found = list(ready(tmp_path, pipeline=small).val_dataloader())
     levels = torch.cat([batch.images.float().mean((1, 2, 3)) for batch in found])
     assert torch.equal(((levels - 69.5) / 37.5).round().long(), data.splits["val"].labels)
 

@@ -193,10 +193,9 @@ def test_pools_by_hand():
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_zero_init_starts_each_block_as_its_rectified_shortcut(name, option):
     net = build(name, shortcut=option, zero_init=True)
-    for block in blocks(net)[:4]:  # the fourth of ResNet-18, and none before, changes the shape with stride
+    for block in blocks(net)[:4]:  # in both nets these reach the first with stride 2
         inputs = block.conv1.in_channels
         x = torch.randn(2, inputs, 5, 5)
-        # two copies, because BatchNorm in training mode is the same function for both
         assert torch.equal(block(x), torch.relu(block.shortcut(x)))
     assert all(block.last_norm.weight.abs().sum() == 0 for block in blocks(net))
 
