@@ -29,7 +29,9 @@ def test_wheel_carries_the_recipes(tmp_path):
 
     code = "import lit_vision.recipes as r; print(r.folder())"
     environment = os.environ | {"PYTHONPATH": str(site)}
-    where = subprocess.run([sys.executable, "-c", code], cwd=empty, env=environment, capture_output=True, text=True, check=True)
+    where = subprocess.run(
+        [sys.executable, "-c", code], cwd=empty, env=environment, capture_output=True, text=True, check=True
+    )
     assert where.stdout.strip() == str(site / "lit_vision" / "recipes")
     assert len(json.loads(command("recipes", "ls", "--json"))) >= 25
     options = ("--trainer.max_steps", "4", "--trainer.val_check_interval", "4", "--run", "run")

@@ -13,7 +13,6 @@ Three layouts are recognised, also inside a `state_dict` entry and behind prefix
 - our own, of a whole classifier or of a backbone alone.
 """
 
-import pickle
 import re
 import warnings
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum, get_weight
 
+from lit_vision import messages
 from lit_vision.errors import InputError
 from lit_vision.models.backbones.base import Backbone
 
@@ -69,13 +69,13 @@ def _read_file(path: Path) -> object:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except (OSError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+        raise InputError(f"weights: cannot read {path}: {messages.first_line(error)}") from error
+    except Exception as error:  # the unpickler refuses code with one error, and meets damage with any
         raise InputError(
             f"weights: {path} is damaged, or holds Python objects, which could run code and are never read\n"
             "save the tensors alone: torch.save(net.state_dict(), …) or safetensors"
         ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
-        raise InputError(f"weights: cannot read {path}: {str(error).splitlines()[0]}") from error
 
 
 def _read_release(enum: str | None, version: str, fitting: str) -> object:

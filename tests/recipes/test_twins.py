@@ -1,6 +1,11 @@
-"""Each recipe family trains on its data set's synthetic twin through the real command; the first losses are pinned."""
+"""Each recipe family trains on its data set's synthetic twin through the real command; the first losses are pinned.
+
+WRITE_LOSSES=1 python -m pytest tests/recipes/test_twins.py      pins them anew
+"""
 
 import json
+import math
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +14,8 @@ from lit_vision import runs
 from tests.cli.conftest import Command
 from tests.twins import cifar, imagenet
 
-LOSSES = json.loads((Path(__file__).parents[1] / "golden" / "losses.json").read_text())
+FILE = Path(__file__).parents[1] / "golden" / "losses.json"
+LOSSES = json.loads(FILE.read_text())
 
 # The only place where a recipe is cut down to its twin's size.
 CUT = (
@@ -33,8 +39,12 @@ def losses(command, recipe, row, root, extra=()):
 
 def check(command, recipe, row, root, extra=()):
     got = losses(command, recipe, row, root, extra)
-    # Other processors and torch releases round differently; the second loss has seen one update.
-    assert got == pytest.approx(LOSSES[recipe][row], rel=0.02), f"tests/golden/losses.json has other losses; got {got}"
+    if "WRITE_LOSSES" in os.environ:
+        LOSSES.setdefault(recipe, {})[row] = round(got[0], 4)
+        FILE.write_text(json.dumps(LOSSES, indent=1) + "\n")
+    # The second loss follows one update at the paper's rate on two images: it is finite, but no number to pin.
+    assert math.isfinite(got[1])
+    assert got[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json has another loss: {got}"
 
 
 @pytest.fixture
