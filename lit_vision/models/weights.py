@@ -96,7 +96,7 @@ def _read_release(enum: str | None, version: str, fitting: str) -> object:
 def _release(enum: str, version: str) -> WeightsEnum:
     try:
         return get_weight(f"{enum}.{version}")
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise InputError(
             f"weights: torchvision's {enum} has no {version}; name IMAGENET1K_V1, or give a path"
         ) from error

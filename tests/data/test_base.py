@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_vision.data.base import ImageData, stratified, take
 from lit_vision.data.image_folder import ImageFolder
-from lit_vision.data.pipeline import Split
+from lit_vision.data.pipeline import Place, Split
 from lit_vision.data.small import SmallImages
 from lit_vision.errors import InputError
 from tests.twins import folders
@@ -333,6 +333,16 @@ def augmented(world_size, accumulate) -> Tensor:
 @pytest.mark.parametrize(("world_size", "accumulate"), [(1, 2), (2, 1), (2, 2)])
 def test_ranks_and_accumulation_share_the_same_crops(world_size, accumulate):
     assert torch.equal(augmented(world_size, accumulate), augmented(1, 1))
+
+
+def test_crops_are_drawn_by_seed_and_optimiser_step():
+    data = ready(Noise(batch_size=20, seed=3))
+    data.trainer = InTraining(2, 1, 0, 1, 0)
+    batch = next(iter(data.train_dataloader()))
+    expected = data.pipeline.augment(batch.images, Place(seed=3, step=2, start=0, total=20))
+    assert torch.equal(data.on_after_batch_transfer(batch, 0).images, expected)
+    data.trainer.training = False  # evaluation is left as it is
+    assert data.on_after_batch_transfer(batch, 0) is batch
 
 
 # Fingerprints

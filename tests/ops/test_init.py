@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from lit_vision.ops import init
+from lit_vision.tasks import signal
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,18 @@ def test_variance_through_thirty_layers(mode, backward):
     xavier = slope_per_layer(lambda weight: init.xavier_gaussian_(weight, mode=mode), backward)
     assert he == pytest.approx(0, abs=0.1)  # each factor n Var[w] / 2 is 1
     assert xavier == pytest.approx(-1, abs=0.1)  # each factor is 1/2
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("he", 0), ("xavier", -1)])
+def test_the_task_measures_the_same_slopes(rule, expected):
+    torch.manual_seed(0)
+    forward, backward = signal.SignalPropagation(rule, depth=30, width=512).variances(torch.randn(256, 512))
+    assert forward.shape == backward.shape == (30,)
+    assert signal.slope(forward).item() == pytest.approx(expected, abs=0.1)
+    assert signal.slope(backward.flip(0)).item() == pytest.approx(expected, abs=0.1)
+    # Eq. 9 starts from n Var[w] E[x^2] of the zero-mean, unit-variance input: 2 or 1
+    assert forward[0].item() == pytest.approx(2 + expected, rel=0.05)
+
+
+def test_slope_of_a_straight_line():
+    assert signal.slope(torch.tensor([8.0, 4.0, 2.0, 1.0])).item() == pytest.approx(-1)

@@ -234,7 +234,8 @@ def imagenet_basic(
         depths: Blocks per stage.
         residual: Whether there are shortcuts.
         shortcut: `A` (Table 2), `B` or `C` (Table 3).
-        pool: `pad` pools with padding 1, `ceil` is Caffe's (no padding, ceiling of sizes); the maps have equal sizes.
+        pool: `pad` pools with padding 1, `ceil` is Caffe's (no padding, ceiling of sizes). The maps have equal sizes
+            where the stem's convolution leaves an even number of pixels, as at 224; else `ceil` has one pixel less.
         pad: Where option A puts its zero channels.
         norm: `bn`, `sync`, `frozen` or `gn`.
         zero_init: See `ResNet`.
