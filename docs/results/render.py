@@ -122,8 +122,8 @@ def trainers():
     rows += [(entry["trainer"], entry["seed"], f"{entry['test/error']:.2f}") for entry in lines("plain_pytorch")]
     return f"""# ResNet-20, 1,500 iterations: this suite against a plain-PyTorch loop
 
-Same network, batches of 128, schedule, images (CIFAR-10, JPEG re-encoding), bf16 and channels-last. The peer's error lies
-between our two seeds'. Time per step is not compared here: other work shared the cores while these ran.
+Same network, batches of 128, schedule, images (CIFAR-10, JPEG re-encoding), bf16 and channels-last. The peer's error
+lies between our two seeds'. Time per step is not compared here: other work shared the cores while these ran.
 
 {table(["trainer", "seed", "test error %"], rows)}
 
@@ -139,8 +139,8 @@ def imagenet_photographs():
     figures = [(name, f"{value:.2f}") for name, value in entry["figures"].items()]
     return f"""# ImageNet photographs: ResNet-18, {entry["steps"]} iterations and a test pass
 
-200 photographs of 200 classes, training and test on the same folder, batch 32: a check that the whole path works on real
-files, and nothing more. It says nothing about Table 2.
+200 photographs of 200 classes, training and test on the same folder, batch 32: a check that the whole path works on
+real files, and nothing more. It says nothing about Table 2.
 
 {table(["figure", "value"], figures)}
 
