@@ -183,7 +183,14 @@ class ImageData(L.LightningDataModule):
         return epoch, step * accumulate
 
     def _eval_loader(self, split: Split) -> Iterable[Batch]:
-        batches = EvalBatches(len(split.labels), self.eval_batch_size, *self._place_in_world())
+        rank, world_size = self._place_in_world()
+        batches = EvalBatches(len(split.labels), self.eval_batch_size, rank, world_size)
+        # A rank without a batch would miss DDP's broadcast of buffers and the metrics' gathering, and stall the others.
+        if batches.count < world_size:
+            raise InputError(
+                f"{len(split.labels)} images in batches of data.eval_batch_size {self.eval_batch_size} are too few "
+                f"for {world_size} devices; set it to {max(1, len(split.labels) // world_size)} or less"
+            )
         return self.pipeline.eval_loader(split, batches, self.num_workers)
 
     def _place_in_world(self) -> tuple[int, int]:

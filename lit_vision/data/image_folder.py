@@ -1,5 +1,7 @@
 """A user's own images: one folder per class."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,17 +120,13 @@ def list_images(folder: Path, names: list[str]) -> Split:
     return Split([path for path, _ in files], torch.tensor([label for _, label in files]))
 
 
-def _images(folder: Path) -> Any:
-    return (
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not _hidden(path.relative_to(folder))
-    )
-
-
-def _hidden(path: Path) -> bool:
-    """Whether systems and editors left it: `._a.jpg` of macOS, `.ipynb_checkpoints/a.jpg`."""
-    return any(part.startswith(".") for part in path.parts)
+def _images(folder: Path) -> Iterator[Path]:
+    """Image files at any depth, without what systems and editors left: `._a.jpg`, `.ipynb_checkpoints/a.jpg`."""
+    for parent, folders, files in os.walk(folder):  # `Path.rglob` takes more than twice as long
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
+                yield Path(parent, name)
 
 
 def _refuse_other_classes(names: list[str], folder: Path, split: str, train: Path) -> None:

@@ -1,8 +1,7 @@
 """Photographs: read from disk by worker processes, transformed one by one, stacked into batches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -115,18 +114,27 @@ class _Photos(Dataset[Sample]):
             return Sample(self.transform(image), int(self.labels[draw.sample]))
 
 
-class _Loader(DataLoader[Sample]):
-    """Hands on the reader's own message, which a worker process would bury in a traceback."""
+class _Loader:
+    """A torch loader, kept from Lightning, which would put its distributed sampler in place of our batches.
 
-    def __iter__(self) -> Any:
+    Hands on the reader's own message, which a worker process would bury in a traceback.
+    """
+
+    def __init__(self, loader: DataLoader[Sample]) -> None:
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
         try:
-            yield from super().__iter__()
+            yield from self.loader
         except InputError as error:
             raise InputError(str(error).rpartition(f"{InputError.__name__}: ")[2].strip()) from None
 
 
 def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) -> Iterable[Batch]:
-    return _Loader(
+    loader = DataLoader(
         photos,
         batch_sampler=batches,
         num_workers=workers,
@@ -135,6 +143,7 @@ def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) 
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # else every pass draws the workers' seed from the global generator
     )
+    return _Loader(loader)
 
 
 def _output_size(transform: v2.Compose) -> tuple[int, int] | None:

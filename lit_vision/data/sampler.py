@@ -103,10 +103,11 @@ class EvalBatches:
         self.batch_size = batch_size
         self.rank = rank
         self.world_size = world_size
+        self.count = -(-num_samples // batch_size)  # of all ranks
 
     def __len__(self) -> int:
         """Batches of this rank."""
-        return len(range(self.rank, -(-self.num_samples // self.batch_size), self.world_size))
+        return len(range(self.rank, self.count, self.world_size))
 
     def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
         """Epoch (always 0) and sample indices of each batch, int64."""

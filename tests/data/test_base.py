@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lit_vision.data.base import ImageData, stratified, take
+from lit_vision.data.digits import Digits
 from lit_vision.data.image_folder import ImageFolder
 from lit_vision.data.pipeline import Place, Split
 from lit_vision.data.small import SmallImages
@@ -415,3 +416,14 @@ def test_images_in_memory_count(count, index):
     first, other = ready(Numbered({"train": count, "val": 4})), ready(Numbered({"train": count, "val": 4}))
     other.splits["train"].images[index, 0, 0, 0] ^= 1
     assert first.fingerprint() != other.fingerprint()
+
+
+def test_more_devices_than_evaluation_batches():
+    data = Digits(eval_batch_size=250)
+    data.setup()
+    data.trainer = SimpleNamespace(global_rank=0, world_size=3)
+    message = "300 images in batches of data.eval_batch_size 250 are too few for 3 devices; set it to 100 or less"
+    with pytest.raises(InputError, match=message):
+        data.val_dataloader()
+    data.eval_batch_size = 100
+    assert len(data.val_dataloader()) == 1

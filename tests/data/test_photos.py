@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from lit_vision.data import decode, photos
@@ -158,3 +159,10 @@ def test_a_damaged_image_is_named(tmp_path, workers):
         list(small_paper().eval_loader(files, EvalBatches(6, 6), workers))
     assert str(error.value).startswith(str(broken))
     assert len(str(error.value).splitlines()) == 1  # no traceback of a worker
+
+
+def test_lightning_leaves_the_loader_alone(split):
+    """On several devices it replaces the sampler of every `DataLoader`, unless told not to."""
+    loader = small_paper().train_loader(split, TrainBatches(len(split.labels), 4), 0, 0)
+    assert not isinstance(loader, DataLoader)
+    assert len(loader) == len(split.labels) // 4
