@@ -1,9 +1,10 @@
 """The nouns that travel between the rooms. Named tuples, because they pass through pin-memory and device transfer.
 
 Shapes use one alphabet everywhere: `B` images, `G` objects, `A` anchors, `R` regions, `K` classes, `H W` pixels.
+Boxes are absolute pixels `x1 y1 x2 y2` with exclusive lower right corners, whatever a file's own convention.
 """
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 
@@ -11,27 +12,84 @@ Features = dict[int, Tensor]
 """Feature maps by level: level `l` has nominal stride `2**l` (FPN paper, Section 3)."""
 
 
-class Sample(NamedTuple):
+class Target(NamedTuple):
+    """The objects of one image.
+
+    Attributes:
+        boxes: float32 [G, 4], in the pixels of the image beside it: resized and flipped with it.
+        labels: int64 [G], 0..K-1; background is no label.
+        crowd: bool [G], regions of uncounted objects (COCO): never trained on, ignored in evaluation.
+        difficult: bool [G], objects that VOC neither trains on nor counts.
+        area: float64 [G], the file's own (COCO's is the mask's), in original pixels.
+        image_id: int64 [], the data set's number for the image.
+        original_size: int64 [2], height and width of the file's image.
+        original_boxes: float64 [G, 4], as the file has them: what a metric compares with.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    crowd: Tensor
+    difficult: Tensor
+    area: Tensor
+    image_id: Tensor
+    original_size: Tensor
+    original_boxes: Tensor
+
+
+T = TypeVar("T")
+
+
+class Sample(NamedTuple, Generic[T]):
     """One image between the reader and the collate function.
 
     Attributes:
         image: uint8 [3, H, W], RGB.
-        target: Class index, 0..K-1.
+        target: Class index, 0..K-1, or the objects as a `Target`.
     """
 
     image: Tensor
-    target: int
+    target: T
 
 
-class Batch(NamedTuple):
+class Batch(NamedTuple, Generic[T]):
     """What a loader yields and a task consumes.
 
     Attributes:
-        images: uint8 [B, 3, H, W], RGB.
+        images: uint8 [B, 3, H, W], RGB, padded right and bottom.
         sizes: int64 [B, 2], height and width of each image without its padding.
-        targets: int64 [B], class indices.
+        targets: Class indices, int64 [B], or a list of B `Target`s.
     """
 
     images: Tensor
     sizes: Tensor
-    targets: Tensor
+    targets: T
+
+
+class Predictions(NamedTuple):
+    """What a head says about every anchor of a batch, before anything is decoded.
+
+    Attributes:
+        logits: float [B, A, K].
+        deltas: float [B, A, 4], box offsets relative to the anchors.
+        anchors: float32 [A, 4]; all levels in ascending order.
+        counts: Anchors of each level, in the same order; their sum is A.
+    """
+
+    logits: Tensor
+    deltas: Tensor
+    anchors: Tensor
+    counts: tuple[int, ...]
+
+
+class Detections(NamedTuple):
+    """What was found in one image, best first.
+
+    Attributes:
+        boxes: float32 [R, 4].
+        scores: float32 [R], descending.
+        labels: int64 [R], 0..K-1.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor

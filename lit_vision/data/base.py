@@ -130,22 +130,22 @@ class ImageData(L.LightningDataModule):
         self.splits = {name: self.pipeline.load(split) for name, split in splits.items()}
         self.mean, self.std = self.pipeline.statistics(self.splits["train"])
 
-    def train_dataloader(self) -> Iterable[Batch]:
+    def train_dataloader(self) -> Iterable[Batch[Tensor]]:
         """Training batches from where the run stands."""
         self._batches = self._train_batches()
         return self.pipeline.train_loader(self.splits["train"], self._batches, self.seed, self.num_workers)
 
-    def val_dataloader(self) -> Iterable[Batch]:
+    def val_dataloader(self) -> Iterable[Batch[Tensor]]:
         """Batches of what is monitored."""
         return self._eval_loader(self.splits["test" if self.monitor == "test" else "val"])
 
-    def test_dataloader(self) -> Iterable[Batch]:
+    def test_dataloader(self) -> Iterable[Batch[Tensor]]:
         """Batches of the test split, or of the validation split where there is none."""
         if self.test_split == "val":
             rank_zero_info("the data have no test split: testing on val")
         return self._eval_loader(self.splits[self.test_split])
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(self, batch: Batch[Tensor], dataloader_idx: int) -> Batch[Tensor]:
         """Augments training batches on the device."""
         if self.trainer is None or not self.trainer.training:
             return batch
@@ -182,7 +182,7 @@ class ImageData(L.LightningDataModule):
         epoch, step = divmod(self.trainer.global_step, steps_of_epoch)
         return epoch, step * accumulate
 
-    def _eval_loader(self, split: Split) -> Iterable[Batch]:
+    def _eval_loader(self, split: Split) -> Iterable[Batch[Tensor]]:
         rank, world_size = self._place_in_world()
         batches = EvalBatches(len(split.labels), self.eval_batch_size, rank, world_size)
         # A rank without a batch would miss DDP's broadcast of buffers and the metrics' gathering, and stall the others.

@@ -10,7 +10,7 @@ from lit_vision.types import Batch, Sample
 MULTIPLE = 32  # sides of a padded batch: the coarsest stride of a ResNet
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
+def collate(samples: Sequence[Sample[int]]) -> Batch[Tensor]:
     """Stacks samples; images of different sizes are padded right and bottom to a common multiple of 32.
 
     Padding is black here; the model's `Normalise` sets it to exactly zero by `sizes`.

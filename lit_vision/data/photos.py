@@ -48,11 +48,11 @@ class Photographs(Pipeline):
         self.std = tuple(std)
         self.input_size = _output_size(self.eval)
 
-    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch]:
+    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
         """Reads, augments and stacks."""
         return _loader(_Photos(split, self.train, seed), batches, workers)
 
-    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch]:
+    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
         """Reads, resizes and stacks."""
         return _loader(_Photos(split, self.eval, 0), batches, workers)
 
@@ -96,7 +96,7 @@ def centre(short_side: int, crop: int) -> list[Transform]:
     return [v2.Resize(short_side, antialias=True), v2.CenterCrop(crop)]
 
 
-class _Photos(Dataset[Sample]):
+class _Photos(Dataset[Sample[int]]):
     """Reads and transforms one image by its key."""
 
     def __init__(self, split: Split, transform: Transform, seed: int) -> None:
@@ -105,7 +105,7 @@ class _Photos(Dataset[Sample]):
         self.transform = transform
         self.seed = seed
 
-    def __getitem__(self, draw: Draw) -> Sample:
+    def __getitem__(self, draw: Draw) -> Sample[int]:
         source = self.files[draw.sample]
         image = source if isinstance(source, Tensor) else decode.read(source)
         with torch.random.fork_rng(devices=[]):
@@ -120,20 +120,20 @@ class _Loader:
     Hands on the reader's own message, which a worker process would bury in a traceback.
     """
 
-    def __init__(self, loader: DataLoader[Sample]) -> None:
+    def __init__(self, loader: DataLoader[Sample[int]]) -> None:
         self.loader = loader
 
     def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch[Tensor]]:
         try:
             yield from self.loader
         except InputError as error:
             raise InputError(str(error).rpartition(f"{InputError.__name__}: ")[2].strip()) from None
 
 
-def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) -> Iterable[Batch]:
+def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
     loader = DataLoader(
         photos,
         batch_sampler=batches,

@@ -53,11 +53,11 @@ class Pipeline(ABC):
         return split
 
     @abstractmethod
-    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch]:
+    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
         """Batches for training, in the order of `batches`."""
 
     @abstractmethod
-    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch]:
+    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
         """Batches for validation and test, without augmentation."""
 
     @abstractmethod

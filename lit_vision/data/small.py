@@ -55,11 +55,11 @@ class SmallImages(Pipeline):
         self.input_size = self.input_size or (images.shape[2], images.shape[3])
         return Split(images, split.labels)
 
-    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch]:
+    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
         """Indexes whole batches; augmentation follows on the device."""
         return MemoryLoader(split, batches)
 
-    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch]:
+    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
         """Indexes whole batches."""
         return MemoryLoader(split, batches)
 
@@ -114,7 +114,7 @@ class MemoryLoader:
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch[Tensor]]:
         for _, indices in self.batches.indices():
             # Ten times as fast as `images[indices]`: rows are copied whole.
             yield Batch(self.images.index_select(0, indices), self.size.expand(len(indices), 2), self.labels[indices])

@@ -96,7 +96,7 @@ class Classification(L.LightningModule):
             "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
         }
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch[Tensor], batch_idx: int) -> Tensor:
         """Loss of one (micro) batch."""
         logits, loss = self._forward(batch)
         # torchmetrics costs more per call than a step of a small network: figures are kept and fed in at logging time.
@@ -110,19 +110,19 @@ class Classification(L.LightningModule):
             self._log_training(step)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Updates `val/…`."""
         self._evaluate(batch, self.val_metrics, self.val_loss, "val/loss")
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Updates `test/…`."""
         self._evaluate(batch, self.test_metrics, self.test_loss, "test/loss")
 
-    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _forward(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         logits = self.net(batch.images, batch.sizes).float()
         return logits, F.cross_entropy(logits, batch.targets)
 
-    def _evaluate(self, batch: Batch, metrics: MetricCollection, mean_loss: MeanMetric, name: str) -> None:
+    def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: MeanMetric, name: str) -> None:
         logits, loss = self._forward(batch)
         metrics.update(logits, batch.targets)
         mean_loss.update(loss, len(batch.targets))

@@ -1,0 +1,84 @@
+"""The objects of a whole data set, compactly: what every reader returns and every loader indexes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lit_vision.types import Target
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Images and their boxes in flat tensors: 118,287 images as Python objects would be copied into every worker.
+
+    Attributes:
+        folder: Folder of the image files.
+        files: File of each image, relative to `folder`, [N].
+        image_ids: int64 [N], the data set's own numbers, or positions in its list where it has none.
+        names: The data set's own name for each image as result files and messages use it, [N].
+        sizes: int64 [N, 2], height and width of the (upright) image.
+        starts: int64 [N + 1]; the objects of image `i` are `starts[i]:starts[i + 1]`.
+        boxes: float64 [M, 4], `x1 y1 x2 y2` in original pixels, lower right exclusive.
+        labels: int64 [M].
+        crowd: bool [M].
+        difficult: bool [M].
+        area: float64 [M].
+    """
+
+    folder: Path
+    files: Sequence[str]
+    image_ids: Tensor
+    names: Sequence[str]
+    sizes: Tensor
+    starts: Tensor
+    boxes: Tensor
+    labels: Tensor
+    crowd: Tensor
+    difficult: Tensor
+    area: Tensor
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def path(self, index: int) -> Path:
+        """The image's file."""
+        return self.folder / self.files[index]
+
+    def target(self, index: int) -> Target:
+        """The image's objects, in its original pixels."""
+        of_image = slice(int(self.starts[index]), int(self.starts[index + 1]))
+        boxes = self.boxes[of_image]
+        return Target(
+            boxes.float(),
+            self.labels[of_image],
+            self.crowd[of_image],
+            self.difficult[of_image],
+            self.area[of_image],
+            self.image_ids[index],
+            self.sizes[index],
+            boxes,
+        )
+
+    def take(self, indices: Tensor) -> "Annotations":
+        """The annotations of some images, in the given order."""
+        counts = (self.starts[1:] - self.starts[:-1])[indices]
+        owners = torch.repeat_interleave(torch.arange(len(indices)), counts)
+        starts = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
+        objects = torch.arange(int(starts[-1])) - starts[owners] + self.starts[indices][owners]
+        chosen = indices.tolist()
+        return Annotations(
+            self.folder,
+            [self.files[index] for index in chosen],
+            self.image_ids[indices],
+            [self.names[index] for index in chosen],
+            self.sizes[indices],
+            starts,
+            self.boxes[objects],
+            self.labels[objects],
+            self.crowd[objects],
+            self.difficult[objects],
+            self.area[objects],
+        )
