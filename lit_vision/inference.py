@@ -93,5 +93,5 @@ def load(file: str | Path, device: str | torch.device = "cpu", trust_code: bool 
     net = build.part(nn.Module, config["model"]["init_args"]["net"], num_classes=len(names))
     state = {key.removeprefix("net."): value for key, value in content["state_dict"].items() if key.startswith("net.")}
     net.load_state_dict(state)
-    pipeline: Pipeline = build.part(Pipeline, content["lit_vision"]["pipeline"])
+    pipeline: Pipeline[Any, Any] = build.part(Pipeline, content["lit_vision"]["pipeline"])
     return Predictor(net.eval().to(device), names, pipeline.prepare, torch.device(device))

@@ -10,7 +10,7 @@ from torchvision import datasets
 
 from lit_vision.data import catalog
 from lit_vision.data.base import ImageData
-from lit_vision.data.pipeline import Pipeline, Split
+from lit_vision.data.pipeline import ImagePipeline, Split
 from lit_vision.data.small import SmallImages
 from lit_vision.errors import InputError
 
@@ -32,7 +32,11 @@ class _CIFAR(ImageData):
     name: str
 
     def __init__(
-        self, root: str | None = None, download: bool = False, pipeline: Pipeline | None = None, **kwargs: Any
+        self,
+        root: str | None = None,
+        download: bool = False,
+        pipeline: ImagePipeline | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(self._names(), pipeline or SmallImages(**_PIPELINE), **kwargs)
         self.root = Path(root or f"data/{self.name}")

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from lit_vision.data.base import ImageData, stratified, take
-from lit_vision.data.pipeline import Pipeline, Split
+from lit_vision.data.pipeline import ImagePipeline, Split
 from lit_vision.data.small import SmallImages
 
 _VAL, _TEST = 1 / 6, 1 / 6
@@ -23,7 +23,7 @@ class Digits(ImageData):
         kwargs: See `ImageData`.
     """
 
-    def __init__(self, pipeline: Pipeline | None = None, **kwargs: Any) -> None:
+    def __init__(self, pipeline: ImagePipeline | None = None, **kwargs: Any) -> None:
         super().__init__([str(digit) for digit in range(10)], pipeline or SmallImages(**_PIPELINE), **kwargs)
         self._own_pipeline = pipeline is None
 

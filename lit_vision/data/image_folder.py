@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from lit_vision.data import decode
 from lit_vision.data.base import ImageData, stratified
-from lit_vision.data.pipeline import Pipeline, Split
+from lit_vision.data.pipeline import ImagePipeline, Split
 from lit_vision.data.small import SmallImages
 from lit_vision.errors import InputError
 
@@ -45,7 +45,7 @@ class ImageFolder(ImageData):
         train: str | None = None,
         val: str | None = None,
         test: str | None = None,
-        pipeline: Pipeline | None = None,
+        pipeline: ImagePipeline | None = None,
         **kwargs: Any,
     ) -> None:
         self.folders = find_splits(root, {"train": train, "val": val, "test": test})
@@ -161,7 +161,7 @@ def _choose_pipeline(folder: Path, names: list[str]) -> dict[str, Any]:
     }
 
 
-def _build(config: dict[str, Any]) -> Pipeline:
+def _build(config: dict[str, Any]) -> ImagePipeline:
     if config["class_path"] == "lit_vision.data.small.SmallImages":
         return SmallImages(**config["init_args"])
     from lit_vision.data import photos

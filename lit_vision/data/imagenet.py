@@ -8,7 +8,7 @@ import torch
 from lit_vision.data import catalog, photos
 from lit_vision.data.base import ImageData
 from lit_vision.data.image_folder import SUFFIXES, class_names, find_splits, list_images
-from lit_vision.data.pipeline import Pipeline, Split
+from lit_vision.data.pipeline import ImagePipeline, Split
 from lit_vision.errors import InputError
 
 CLASSES = 1000
@@ -38,7 +38,7 @@ class ImageNet(ImageData):
         train: str | None = None,
         val: str | None = None,
         test: str | None = None,
-        pipeline: Pipeline | None = None,
+        pipeline: ImagePipeline | None = None,
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)

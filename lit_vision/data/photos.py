@@ -10,7 +10,7 @@ from torchvision.transforms import v2
 
 from lit_vision.data import decode, sampler
 from lit_vision.data.collate import collate
-from lit_vision.data.pipeline import Pipeline, Split
+from lit_vision.data.pipeline import ImagePipeline, Split
 from lit_vision.data.sampler import Draw, EvalBatches, TrainBatches
 from lit_vision.data.transforms import PCALighting, RandomShortSide
 from lit_vision.errors import InputError
@@ -23,7 +23,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-class Photographs(Pipeline):
+class Photographs(ImagePipeline):
     """Images of any size, decoded and transformed in worker processes; uint8 all the way to the device.
 
     What a transform draws is a pure function of (seed, epoch, sample), whatever the number of workers.

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -11,8 +12,16 @@ from lit_vision.data.sampler import EvalBatches, TrainBatches
 from lit_vision.types import Batch
 
 
-class Split(NamedTuple):
-    """One split of a data set.
+class Sized(Protocol):
+    """A split of any kind: so many images."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a classification data set.
 
     Attributes:
         images: Files, or uint8 [N, 3, H, W] where the images are in memory already.
@@ -21,6 +30,13 @@ class Split(NamedTuple):
 
     images: Sequence[Path] | Tensor
     labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+S = TypeVar("S", bound=Sized)
+T = TypeVar("T")
 
 
 class Place(NamedTuple):
@@ -39,8 +55,8 @@ class Place(NamedTuple):
     total: int
 
 
-class Pipeline(ABC):
-    """Turns the images of a split into batches.
+class Pipeline(ABC, Generic[S, T]):
+    """Turns the images of a split into batches: of a `Split` with class indices, of `Annotations` with boxes.
 
     Attributes:
         input_size: Height and width the network is trained at; None before the images are known.
@@ -48,20 +64,20 @@ class Pipeline(ABC):
 
     input_size: tuple[int, int] | None
 
-    def load(self, split: Split) -> Split:
+    def load(self, split: S) -> S:
         """The split as the loaders want it; called once per split."""
         return split
 
     @abstractmethod
-    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
+    def train_loader(self, split: S, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[T]]:
         """Batches for training, in the order of `batches`."""
 
     @abstractmethod
-    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
+    def eval_loader(self, split: S, batches: EvalBatches, workers: int) -> Iterable[Batch[T]]:
         """Batches for validation and test, without augmentation."""
 
     @abstractmethod
-    def statistics(self, split: Split) -> tuple[Tensor, Tensor]:
+    def statistics(self, split: S) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation for the model's `Normalise`, of images in 0..1."""
 
     @abstractmethod
@@ -71,3 +87,7 @@ class Pipeline(ABC):
     def augment(self, images: Tensor, place: Place) -> Tensor:
         """Batched augmentation on the training device, uint8 [B, 3, H, W] in and out; none by default."""
         return images
+
+
+class ImagePipeline(Pipeline[Split, Tensor]):
+    """Turns images with one class each into batches."""

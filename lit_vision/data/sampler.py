@@ -36,13 +36,22 @@ class TrainBatches:
         rank: This process.
         world_size: Number of processes.
         accumulate: Micro batches per optimiser step.
+        groups: int64 [num_samples], group of each sample; a total batch holds samples of one group, except for the
+            last few, which are made of what is left over of the groups. None: one group.
 
     Raises:
         InputError: If there are fewer samples than one batch, or the batch does not divide.
     """
 
     def __init__(
-        self, num_samples: int, batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1, accumulate: int = 1
+        self,
+        num_samples: int,
+        batch_size: int,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        accumulate: int = 1,
+        groups: torch.Tensor | None = None,
     ) -> None:
         if num_samples < batch_size:
             raise InputError(
@@ -55,6 +64,7 @@ class TrainBatches:
         self.rank = rank
         self.world_size = world_size
         self.accumulate = accumulate
+        self.groups = groups
         self.micro_size = micro_size(batch_size, world_size, accumulate)
         self.position: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
@@ -64,7 +74,21 @@ class TrainBatches:
 
     def order(self, epoch: int) -> torch.Tensor:
         """All sample indices in the order of an epoch, int64 [num_samples]."""
-        return torch.randperm(self.num_samples, generator=generator(self.seed, epoch))
+        random = generator(self.seed, epoch)
+        order = torch.randperm(self.num_samples, generator=random)
+        return order if self.groups is None else self._grouped(order, self.groups, random)
+
+    def _grouped(self, order: torch.Tensor, groups: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+        """The order, rearranged so that as many total batches as possible lie within one group."""
+        members = [order[groups[order] == group] for group in groups.bincount().nonzero().flatten()]
+        whole = [len(member) // self.batch_size * self.batch_size for member in members]
+        rest = torch.cat([member[size:] for member, size in zip(members, whole, strict=True)])
+        rest = rest[torch.randperm(len(rest), generator=random)]
+        usable = len(rest) // self.batch_size * self.batch_size
+        pieces = [member[:size] for member, size in zip(members, whole, strict=True)]
+        batches = torch.cat([*pieces, rest[:usable]]).view(-1, self.batch_size)
+        shuffled = batches[torch.randperm(len(batches), generator=random)].flatten()
+        return torch.cat([shuffled, rest[usable:]])
 
     def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
         """Epoch and sample indices, int64 [micro_size], of each micro batch from the position on."""

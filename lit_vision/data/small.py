@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from lit_vision.data import decode, sampler
-from lit_vision.data.pipeline import Pipeline, Place, Split
+from lit_vision.data.pipeline import ImagePipeline, Place, Split
 from lit_vision.data.sampler import EvalBatches, TrainBatches
 from lit_vision.errors import InputError
 from lit_vision.types import Batch
@@ -19,7 +19,7 @@ from lit_vision.types import Batch
 _CHUNK = 4096  # images per pass over the training set; keeps the statistics' memory small
 
 
-class SmallImages(Pipeline):
+class SmallImages(ImagePipeline):
     """Images in memory as one uint8 tensor; random crops and flips run batched on the training device.
 
     Each image is padded by `pad` black pixels on every side, cropped at random to its size and flipped at random, as in

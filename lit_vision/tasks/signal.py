@@ -34,7 +34,7 @@ class SignalPropagation(L.LightningModule):
         for layer in self.layers:
             draw(layer.weight, init)  # type: ignore[arg-type]
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Sends one batch forward and a random gradient backward."""
         forward, backward = self.variances(self._project(batch.images))
         self.forward_slope.update(slope(forward))

@@ -148,3 +148,21 @@ def test_evaluation_covers_every_sample_once_in_the_same_batches(num_samples, wo
 def test_evaluation_deals_batches_in_turn():
     assert indices(EvalBatches(23, 5, rank=1, world_size=3)) == [[5, 6, 7, 8, 9], [20, 21, 22]]
     assert list(EvalBatches(3, 2)) == [[Draw(0, 0), Draw(0, 1)], [Draw(0, 2)]]
+
+
+def test_grouped_batches_hold_one_shape_and_lose_no_sample() -> None:
+    groups = torch.tensor([0] * 13 + [1] * 10)
+    batches = TrainBatches(23, 4, seed=3, groups=groups)
+    order = batches.order(epoch=2)
+    assert sorted(order.tolist()) == list(range(23))
+    kinds = [set(groups[batch].tolist()) for batch in order[:20].view(5, 4)]
+    # 13 = 3 batches and 1 left, 10 = 2 batches and 2 left: five whole batches, none of them mixed.
+    assert sorted(map(tuple, kinds)) == [(0,), (0,), (0,), (1,), (1,)]
+    assert not torch.equal(order, batches.order(epoch=3))
+    assert torch.equal(order, TrainBatches(23, 4, seed=3, groups=groups, world_size=2).order(epoch=2))
+
+
+def test_what_is_left_of_the_groups_makes_mixed_batches() -> None:
+    batches = TrainBatches(8, 4, groups=torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]))
+    assert len(batches) == 2
+    assert sorted(index for _, micro in batches.indices() for index in micro.tolist()) == list(range(8))

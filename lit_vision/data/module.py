@@ -1,0 +1,190 @@
+"""What every data module does: batch sizes, loaders, and where a run stands in its data."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, Literal, TypeVar
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from lit_vision.data import sampler
+from lit_vision.data.pipeline import Pipeline, Place, Sized
+from lit_vision.data.sampler import EvalBatches, TrainBatches
+from lit_vision.errors import InputError
+from lit_vision.types import Batch
+
+Monitor = Literal["val", "test"]
+
+S = TypeVar("S", bound=Sized)
+
+
+class DataModule(L.LightningDataModule, Generic[S]):
+    """Splits of a data set, and a pipeline that turns them into batches.
+
+    Subclasses know `class_names` at construction and implement `read` and `fingerprint`. After `setup`, `splits` holds
+    the splits as the loaders take them, and `mean` and `std` are the model's input statistics.
+
+    Args:
+        class_names: Names by class index.
+        pipeline: How images become batches.
+        batch_size: Images per optimiser step, over all devices and accumulation steps, as papers print it.
+        eval_batch_size: Images per process and evaluation step; does not depend on the number of devices.
+        max_per_device: Most images that a device takes at once; the command sets the accumulation it needs.
+        monitor: What validation runs on while training; `test` where a paper shows test curves.
+        num_workers: Reader processes, for images that are read from disk.
+        seed: Seed of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        pipeline: Pipeline[S, Any],
+        batch_size: int,
+        eval_batch_size: int,
+        max_per_device: int | None = None,
+        monitor: Monitor = "val",
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        numbers = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "max_per_device": max_per_device}
+        for key, number in numbers.items():
+            if number is not None and number < 1:
+                raise InputError(f"data.{key} is {number}; it must be at least 1")
+        self.class_names = list(class_names)
+        self.pipeline = pipeline
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.max_per_device = max_per_device
+        self.monitor = monitor
+        self.num_workers = num_workers
+        self.seed = seed
+        self.splits: dict[str, S] = {}
+        self.mean = torch.empty(0)
+        self.std = torch.empty(0)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, K."""
+        return len(self.class_names)
+
+    @property
+    def num_train(self) -> int:
+        """Training images; before `setup`, what the data set is known to have."""
+        return len(self.splits["train"]) if self.splits else self.nominal_train()
+
+    @property
+    def test_split(self) -> str:
+        """What `test` runs on: `test`, or `val` where the data have no test split."""
+        return "test" if "test" in self.splits else "val"
+
+    @property
+    def pipeline_config(self) -> dict[str, Any] | None:
+        """Class path and arguments of a pipeline that was chosen here and not in the recipe; None for the recipe's."""
+        return None
+
+    @abstractmethod
+    def read(self) -> dict[str, S]:
+        """The splits on disk: `train`, and `val` and `test` where there are such."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A short hash of what the splits hold."""
+
+    def nominal_train(self) -> int:
+        """Training images that the data set is known to have, before any file is read."""
+        return 0
+
+    def accumulation(self, world_size: int) -> int:
+        """Accumulation steps that `max_per_device` asks for.
+
+        Raises:
+            InputError: If the total batch does not divide by devices times `max_per_device`.
+        """
+        if self.max_per_device is None or self.batch_size <= world_size * self.max_per_device:
+            return 1
+        sampler.micro_size(self.batch_size, world_size, 1)  # refuses a number of devices that does not divide
+        steps, rest = divmod(self.batch_size, world_size * self.max_per_device)
+        if rest:
+            raise InputError(
+                f"data.batch_size {self.batch_size} does not divide by {world_size} device(s) x "
+                f"data.max_per_device {self.max_per_device}; choose a divisor of {self.batch_size / world_size:g}"
+            )
+        return steps
+
+    def setup(self, stage: str | None = None) -> None:
+        """Reads and splits the data, once."""
+        if self.splits:
+            return
+        splits = self.complete(self.read())
+        if self.monitor == "test" and "test" not in splits:
+            raise InputError("data.monitor is test, but the data have no test split; set data.monitor to val")
+        self.splits = {name: self.pipeline.load(split) for name, split in splits.items()}
+        self.mean, self.std = self.pipeline.statistics(self.splits["train"])
+
+    def complete(self, splits: dict[str, S]) -> dict[str, S]:
+        """The splits, with what is missing made from what is there."""
+        return splits
+
+    def groups(self) -> Tensor | None:
+        """Group of each training image, int64 [N]; a batch holds one group as far as numbers allow. None: one group."""
+        return None
+
+    def train_dataloader(self) -> Iterable[Batch[Any]]:
+        """Training batches from where the run stands."""
+        self._batches = self._train_batches()
+        return self.pipeline.train_loader(self.splits["train"], self._batches, self.seed, self.num_workers)
+
+    def val_dataloader(self) -> Iterable[Batch[Any]]:
+        """Batches of what is monitored."""
+        return self._eval_loader(self.splits["test" if self.monitor == "test" else "val"])
+
+    def test_dataloader(self) -> Iterable[Batch[Any]]:
+        """Batches of the test split, or of the validation split where there is none."""
+        if self.test_split == "val":
+            rank_zero_info("the data have no test split: testing on val")
+        return self._eval_loader(self.splits[self.test_split])
+
+    def on_after_batch_transfer(self, batch: Batch[Any], dataloader_idx: int) -> Batch[Any]:
+        """Augments training batches on the device."""
+        if self.trainer is None or not self.trainer.training:
+            return batch
+        loop = self.trainer.fit_loop.epoch_loop
+        # Lightning counts a batch as ready after its transfer, so this is the index of the one in hand.
+        part = loop.batch_progress.current.ready % self.trainer.accumulate_grad_batches
+        place = Place(self.seed, self.trainer.global_step, self._batches.slice_start(part), self.batch_size)
+        return batch._replace(images=self.pipeline.augment(batch.images, place))
+
+    def _train_batches(self) -> TrainBatches:
+        rank, world_size = self._place_in_world()
+        accumulate = self.trainer.accumulate_grad_batches if self.trainer else 1
+        size = len(self.splits["train"])
+        batches = TrainBatches(size, self.batch_size, self.seed, rank, world_size, accumulate, self.groups())
+        batches.position = lambda: self._position(len(batches), accumulate)
+        return batches
+
+    def _position(self, length: int, accumulate: int) -> tuple[int, int]:
+        """Epoch and micro batch at which the run stands, by the optimiser steps done: true also after resumption."""
+        if self.trainer is None:
+            return 0, 0
+        limit = self.trainer.limit_train_batches
+        limited = int(length * limit) if isinstance(limit, float) else min(length, limit or length)
+        steps_of_epoch = -(-limited // accumulate)
+        epoch, step = divmod(self.trainer.global_step, steps_of_epoch)
+        return epoch, step * accumulate
+
+    def _eval_loader(self, split: S) -> Iterable[Batch[Any]]:
+        rank, world_size = self._place_in_world()
+        batches = EvalBatches(len(split), self.eval_batch_size, rank, world_size)
+        # A rank without a batch would miss DDP's broadcast of buffers and the metrics' gathering, and stall the others.
+        if batches.count < world_size:
+            raise InputError(
+                f"{len(split)} images in batches of data.eval_batch_size {self.eval_batch_size} are too few "
+                f"for {world_size} devices; set it to {max(1, len(split) // world_size)} or less"
+            )
+        return self.pipeline.eval_loader(split, batches, self.num_workers)
+
+    def _place_in_world(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
