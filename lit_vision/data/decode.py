@@ -48,7 +48,8 @@ def read(path: Path) -> Tensor:
         raise InputError(f"{path}: not an image that can be read; replace or remove it") from None
     except Exception as error:  # Pillow's parsers raise whatever broken bytes lead them to
         raise InputError(f"{path}: the image is damaged ({error}); replace or remove it") from None
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    # Left channels-last in memory, as decoded: torchvision resizes that three times as fast.
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def size(path: Path) -> tuple[int, int]:

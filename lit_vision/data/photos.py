@@ -1,19 +1,17 @@
 """Photographs: read from disk by worker processes, transformed one by one, stacked into batches."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from lit_vision.data import decode, sampler
+from lit_vision.data import decode, loading
 from lit_vision.data.collate import collate
 from lit_vision.data.pipeline import ImagePipeline, Split
-from lit_vision.data.sampler import Draw, EvalBatches, TrainBatches
+from lit_vision.data.sampler import EvalBatches, TrainBatches
 from lit_vision.data.transforms import PCALighting, RandomShortSide
-from lit_vision.errors import InputError
 from lit_vision.types import Batch, Sample
 
 Transform = torch.nn.Module
@@ -50,11 +48,11 @@ class Photographs(ImagePipeline):
 
     def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
         """Reads, augments and stacks."""
-        return _loader(_Photos(split, self.train, seed), batches, workers)
+        return loading.loader(partial(_sample, split, self.train), batches, collate, seed, workers)
 
     def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
         """Reads, resizes and stacks."""
-        return _loader(_Photos(split, self.eval, 0), batches, workers)
+        return loading.loader(partial(_sample, split, self.eval), batches, collate, 0, workers)
 
     def statistics(self, split: Split) -> tuple[Tensor, Tensor]:
         """The given numbers: a pass over a large training set is not worth its time."""
@@ -96,54 +94,10 @@ def centre(short_side: int, crop: int) -> list[Transform]:
     return [v2.Resize(short_side, antialias=True), v2.CenterCrop(crop)]
 
 
-class _Photos(Dataset[Sample[int]]):
-    """Reads and transforms one image by its key."""
-
-    def __init__(self, split: Split, transform: Transform, seed: int) -> None:
-        self.files: Sequence[Path] | Tensor = split.images
-        self.labels = split.labels
-        self.transform = transform
-        self.seed = seed
-
-    def __getitem__(self, draw: Draw) -> Sample[int]:
-        source = self.files[draw.sample]
-        image = source if isinstance(source, Tensor) else decode.read(source)
-        with torch.random.fork_rng(devices=[]):
-            # Not `torch.manual_seed`: that would reseed the accelerators too, which `fork_rng` does not restore here.
-            torch.default_generator.manual_seed(sampler.generator(self.seed, draw.epoch, draw.sample).initial_seed())
-            return Sample(self.transform(image), int(self.labels[draw.sample]))
-
-
-class _Loader:
-    """A torch loader, kept from Lightning, which would put its distributed sampler in place of our batches.
-
-    Hands on the reader's own message, which a worker process would bury in a traceback.
-    """
-
-    def __init__(self, loader: DataLoader[Sample[int]]) -> None:
-        self.loader = loader
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator[Batch[Tensor]]:
-        try:
-            yield from self.loader
-        except InputError as error:
-            raise InputError(str(error).rpartition(f"{InputError.__name__}: ")[2].strip()) from None
-
-
-def _loader(photos: _Photos, batches: TrainBatches | EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
-    loader = DataLoader(
-        photos,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=collate,
-        persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # else every pass draws the workers' seed from the global generator
-    )
-    return _Loader(loader)
+def _sample(split: Split, transform: Transform, index: int) -> Sample[int]:
+    source = split.images[index]
+    image = source if isinstance(source, Tensor) else decode.read(source)
+    return Sample(transform(image), int(split.labels[index]))
 
 
 def _output_size(transform: v2.Compose) -> tuple[int, int] | None:

@@ -1,29 +1,22 @@
 """The classification task: batches to losses, metrics to log names. It translates and does nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import lightning as L
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, MetricCollection
 
-from lit_vision.errors import InputError
 from lit_vision.metrics.error import ErrorRate
-from lit_vision.models import norm
 from lit_vision.models.classifier import Classifier
 from lit_vision.tasks import optim
+from lit_vision.tasks.task import ScheduleCallable, Task
 from lit_vision.types import Batch
 
-ScheduleCallable = Callable[[Optimizer], LRScheduler]
 
-
-class Classification(L.LightningModule):
+class Classification(Task):
     """Trains and tests a `Classifier` by cross-entropy; logs `loss`, `error`, `error5` in percent, and `lr`.
 
     Names are `train/…`, `val/…`, `test/…`. Training figures are means over the `log_every_n_steps` optimiser steps that
@@ -39,6 +32,8 @@ class Classification(L.LightningModule):
         compile: Whether the network is compiled by `torch.compile`.
     """
 
+    part = "net"
+
     def __init__(
         self,
         net: Classifier,
@@ -49,12 +44,8 @@ class Classification(L.LightningModule):
         channels_last: bool = False,
         compile: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, schedule, no_decay, class_names)
         self.net = net.to(memory_format=torch.channels_last) if channels_last else net
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.no_decay = no_decay
-        self.class_names = class_names
         if compile:
             self.net.compile()
         self.val_metrics = metrics("val/", net.num_classes)
@@ -65,36 +56,10 @@ class Classification(L.LightningModule):
         self._losses: list[Tensor] = []
         self._errors_of_step: list[Tensor] = []
 
-    def setup(self, stage: str) -> None:
-        """Takes the input statistics from the data and checks that both sides count the same classes.
-
-        Raises:
-            InputError: If the network and the data disagree about the number of classes.
-        """
-        data: Any = getattr(self.trainer, "datamodule", None)
-        if data is None:
-            return
-        if data.num_classes != self.net.num_classes:
-            raise InputError(
-                f"the network has {self.net.num_classes} classes, but {type(data).__name__} has {data.num_classes}; "
-                "leave model.net.num_classes out, and it follows the data"
-            )
-        self.net.normalise.set(data.mean, data.std)
-        self.class_names = self.class_names or data.class_names
-
-    def on_fit_start(self) -> None:
-        """Refuses frozen normalisation over random weights, now that weights or a checkpoint are in."""
-        norm.refuse_random_frozen(self.net)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimiser over the parameter groups, schedule per optimiser step."""
-        optimizer = self.optimizer(optim.parameter_groups(self.net, self.no_decay))
-        if self.schedule is None:
-            return optimizer
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
-        }
+    @property
+    def network(self) -> Classifier:
+        """The classifier."""
+        return self.net
 
     def training_step(self, batch: Batch[Tensor], batch_idx: int) -> Tensor:
         """Loss of one (micro) batch."""
@@ -102,11 +67,10 @@ class Classification(L.LightningModule):
         # torchmetrics costs more per call than a step of a small network: figures are kept and fed in at logging time.
         self._outcomes.append((logits.detach(), batch.targets))
         self._losses.append(loss.detach())
-        last_micro = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
+        last_micro = self.is_last_micro(batch_idx)
         self._inform_schedule(logits, batch.targets, last_micro)
         step = self.trainer.global_step + 1
-        trainer: Any = self.trainer  # its stubs lack the attribute
-        if last_micro and step % trainer.log_every_n_steps == 0:
+        if last_micro and self.logs_at(step):
             self._log_training(step)
         return loss
 
@@ -128,7 +92,7 @@ class Classification(L.LightningModule):
         mean_loss.update(loss, len(batch.targets))
         self.log_dict(metrics, on_step=False, on_epoch=True, prog_bar=True)
         self.log(name, mean_loss, on_step=False, on_epoch=True)
-        self._log_step(self.trainer.global_step)
+        self.log_position(self.trainer.global_step)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the figures since the last log, so that a continued run logs what an uninterrupted one would."""
@@ -158,12 +122,8 @@ class Classification(L.LightningModule):
         self.train_metrics.reset()
         self.train_loss.reset()
         self.log_dict(values, prog_bar=True)
-        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
-        self._log_step(step)
-
-    def _log_step(self, step: int) -> None:
-        """Every logger gets the optimiser step; Lightning's own count lags behind it by one while fitting."""
-        self.log("step", float(step), reduce_fx="max")
+        self.log_rate()
+        self.log_position(step)
 
     def _inform_schedule(self, logits: Tensor, targets: Tensor, last_micro: bool) -> None:
         """Gives a schedule that waits for the training error the mean error of each optimiser step."""

@@ -1,0 +1,108 @@
+"""The data module behind every detection data set: annotations checked at the start, batches of alike shapes."""
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from lit_vision.data import findings
+from lit_vision.data.annotations import Annotations
+from lit_vision.data.findings import Policy, Reading
+from lit_vision.data.module import DataModule, Monitor
+from lit_vision.data.scenes import BoxPipeline
+from lit_vision.errors import InputError
+
+
+class BoxData(DataModule[Annotations]):
+    """Images with boxes. A subclass knows the files, a pipeline how they become batches.
+
+    Subclasses know `class_names` at construction and implement `readings`.
+
+    Args:
+        class_names: Names by class index.
+        pipeline: How images become batches.
+        category_ids: The data set's own numbers of the classes, for result files; None counts from 1.
+        batch_size: See `DataModule`.
+        eval_batch_size: See `DataModule`.
+        max_per_device: See `DataModule`.
+        keep_empty: Whether images without any object that can be trained on stay in the training set. They are always
+            evaluated.
+        bad: What to do about annotations and images that are no good: `fail` lists them all, `skip` leaves them out
+            and counts them.
+        monitor: See `DataModule`.
+        num_workers: See `DataModule`.
+        seed: See `DataModule`.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        pipeline: BoxPipeline,
+        category_ids: Sequence[int] | None = None,
+        batch_size: int = 16,
+        eval_batch_size: int = 4,
+        max_per_device: int | None = None,
+        keep_empty: bool = False,
+        bad: Policy = "fail",
+        monitor: Monitor = "val",
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed)
+        self.category_ids = list(category_ids or range(1, len(class_names) + 1))
+        self.keep_empty = keep_empty
+        self.bad = bad
+        pipeline.skip_unreadable = bad == "skip"
+
+    @abstractmethod
+    def readings(self) -> dict[str, Reading]:
+        """What was read for each split: `train`, and `val` and `test` where there are such."""
+
+    def read(self) -> dict[str, Annotations]:
+        """The sound images and objects of every split.
+
+        Raises:
+            InputError: If something is bad and the policy is `fail`.
+        """
+        read = self.readings()
+        sound = dict(zip(read, findings.apply(list(read.values()), self.bad), strict=True))
+        if not self.keep_empty:
+            sound["train"] = _without_empty(sound["train"])
+        return sound
+
+    def complete(self, splits: dict[str, Annotations]) -> dict[str, Annotations]:
+        """Refuses data without anything to watch: an image list cannot be split by class as folders can."""
+        if "val" not in splits and self.monitor == "val":
+            raise InputError(
+                f"{type(self).__name__} has no val split; name one, or watch the test split by data.monitor: test"
+            )
+        return splits
+
+    def groups(self) -> Tensor:
+        """Wide or tall, so that a batch needs little padding."""
+        sizes = self.splits["train"].sizes
+        return (sizes[:, 0] > sizes[:, 1]).long()
+
+    def fingerprint(self) -> str:
+        """A short hash of what the splits hold: names, sizes and objects of all images."""
+        found = hashlib.sha256(repr(self.class_names).encode())
+        for name, split in sorted(self.splits.items()):
+            found.update("\n".join([name, *split.names]).encode())
+            for values in (split.sizes, split.starts, split.boxes, split.labels, split.crowd, split.difficult):
+                found.update(values.numpy().tobytes())
+        return found.hexdigest()[:16]
+
+
+def _without_empty(split: Annotations) -> Annotations:
+    counted = (~split.crowd & ~split.difficult).long()
+    sums = torch.cat([torch.zeros(1, dtype=torch.int64), counted.cumsum(0)])
+    kept = (sums[split.starts[1:]] > sums[split.starts[:-1]]).nonzero().flatten()
+    if len(kept) < len(split):
+        rank_zero_info(
+            f"train: {len(split) - len(kept)} of {len(split)} images hold no object to train on and are left out "
+            "(data.keep_empty keeps them)"
+        )
+    return split.take(kept)

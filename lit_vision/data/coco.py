@@ -1,0 +1,134 @@
+"""COCO, and a user's own data in COCO's format."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from lit_vision.data import coco_json, findings, scenes
+from lit_vision.data.boxes import BoxData
+from lit_vision.data.findings import Reading
+from lit_vision.data.scenes import BoxPipeline
+from lit_vision.errors import InputError
+
+Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]
+
+_PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
+
+
+class CocoFormat(BoxData):
+    """Images and boxes that JSON files in COCO's format list; classes are the training file's categories.
+
+    Args:
+        root: Folder that all other paths are relative to.
+        train: Training file.
+        val: Validation file.
+        test: Test file.
+        train_images: Folder of the training images. None looks, here and for the other splits, in the usual places: the
+            folders named like the split or the file, `images`, the file's own folder, the root.
+        val_images: Folder of the validation images.
+        test_images: Folder of the test images.
+        pipeline: None resizes to a short side of 800 pixels, at most 1333, and flips.
+        kwargs: See `BoxData`.
+
+    Raises:
+        InputError: If a file or its images are missing, or the file is not in COCO's format.
+    """
+
+    def __init__(
+        self,
+        root: str = ".",
+        train: str = "train.json",
+        val: str | None = "val.json",
+        test: str | None = None,
+        train_images: str | None = None,
+        val_images: str | None = None,
+        test_images: str | None = None,
+        pipeline: BoxPipeline | None = None,
+        **kwargs: Any,
+    ) -> None:
+        base = Path(root)
+        if not base.is_dir():
+            raise InputError(f"data.root {base}: there is no such folder")
+        files = {"train": train, "val": val, "test": test}
+        folders = {"train": train_images, "val": val_images, "test": test_images}
+        self.files = {split: base / file for split, file in files.items() if file}
+        self.folders = {split: base / folder for split, folder in folders.items() if folder}
+        self.root = base
+        self.categories = coco_json.categories(self.files["train"])
+        super().__init__(
+            [category.name for category in self.categories],
+            pipeline or scenes.short_side(),
+            [category.id for category in self.categories],
+            **kwargs,
+        )
+
+    def readings(self) -> dict[str, Reading]:
+        """Every file, with the training file's categories."""
+        return {
+            split: coco_json.read(file, self.folders.get(split) or self._find_images(split, file), self.categories)
+            for split, file in self.files.items()
+        }
+
+    def _find_images(self, split: str, file: Path) -> Path:
+        """The folder that holds the first image that the file lists."""
+        stem = file.stem.removeprefix("instances_")
+        places = [self.root / stem, self.root / split, self.root / "images" / split, self.root / "images"]
+        places += [file.parent, file.parent / "images", self.root]
+        first = first_image(file)
+        for place in places:
+            if (place / first).is_file():
+                return place
+        raise InputError(
+            f"{file} lists {first}, which is not in {', '.join(dict.fromkeys(str(place) for place in places))}\n"
+            f"name the folder by data.{split}_images"
+        )
+
+
+class COCO(BoxData):
+    """COCO's own files: `annotations/instances_<split>.json` and `<split>/` below the root.
+
+    The papers' `trainval35k` is train2017 and their `minival` is val2017. With the files of 2014, the splits
+    `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one a line.
+
+    Args:
+        root: Folder with `annotations/` and the images' folders.
+        train: Training split.
+        val: Validation split; None where nothing is watched while training.
+        pipeline: None resizes to a short side of 800 pixels, at most 1333, and flips.
+        kwargs: See `BoxData`.
+
+    Raises:
+        InputError: If the files are not there; says how to get them.
+    """
+
+    def __init__(
+        self,
+        root: str = "data/coco",
+        train: Split = "train2017",
+        val: Split = "val2017",
+        pipeline: BoxPipeline | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.root = Path(root)
+        self.names = {"train": train, "val": val}
+        super().__init__(NAMES, pipeline or scenes.short_side(), IDS, **kwargs)
+
+    def readings(self) -> dict[str, Reading]:
+        """Both splits, with the 80 categories."""
+        return {
+            split: findings.join([self._read(part) for part in _PARTS.get(name, (name,))])
+            for split, name in self.names.items()
+        }
+
+    def nominal_train(self) -> int:
+        """Training images with annotations, of 118,287 in all."""
+        return {"train2017": 117_266, "trainval35k": 117_266}.get(self.names["train"], 0)
+
+    def _read(self, split: str) -> Reading:
+        listed = split.startswith(("minival", "valminusminival"))
+        ids = self.root / "annotations" / f"ids_{split}.txt" if listed else None
+        images = "val2014" if listed else split
+        file = self.root / "annotations" / f"instances_{images}.json"
+        if not file.is_file():
+            raise InputError(f"{file}: there is no such file; lit-vision data where coco2017 shows what is expected")
+        return findings.below(self.root, coco_json.read(file, self.root / images, CATEGORIES, ids))

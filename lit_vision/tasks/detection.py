@@ -1,0 +1,143 @@
+"""The detection task: batches to losses, detections to figures. It translates and does nothing else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+from torchmetrics import Metric
+
+from lit_vision.metrics.coco import CocoAP
+from lit_vision.models.detector import Detector
+from lit_vision.ops import pixels
+from lit_vision.tasks import optim
+from lit_vision.tasks.task import ScheduleCallable, Task
+from lit_vision.types import Batch, Detections, Target
+
+
+class Detection(Task):
+    """Trains and tests a `Detector`; logs its losses under `train/` and its metrics' figures under `val/` and `test/`.
+
+    Training losses are means over the `log_every_n_steps` optimiser steps that end at the logged step. Figures are in
+    percent and in original pixels; those of single classes (`test/ap/<class>`) come with the test pass.
+
+    Args:
+        detector: The network.
+        optimizer: Makes the optimiser from parameter groups.
+        schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
+        metrics: What is evaluated; COCO's average precision if None.
+        no_decay: Parameters exempt from weight decay: `norm`, `bias`.
+        class_names: Names of the classes; the data's.
+        channels_last: Whether weights and images lie channels-last.
+        compile: Whether backbone, pyramid and head are compiled by `torch.compile`.
+    """
+
+    part = "detector"
+
+    def __init__(
+        self,
+        detector: Detector,
+        optimizer: OptimizerCallable,
+        schedule: ScheduleCallable | None = None,
+        metrics: Sequence[Metric] | None = None,
+        no_decay: Sequence[optim.Exempt] = (),
+        class_names: Sequence[str] | None = None,
+        channels_last: bool = False,
+        compile: bool = False,
+    ) -> None:
+        super().__init__(optimizer, schedule, no_decay, class_names)
+        self.detector: Detector = detector.to(memory_format=torch.channels_last) if channels_last else detector  # type: ignore[call-overload]
+        if compile:
+            self.detector.compile_static()
+        self.test_metrics = torch.nn.ModuleList([CocoAP()] if metrics is None else metrics)
+        self.val_metrics = torch.nn.ModuleList([_for_validation(metric) for metric in self.test_metrics])
+        self._losses: list[dict[str, Tensor]] = []  # since the last log
+
+    @property
+    def network(self) -> Detector:
+        """The detector."""
+        return self.detector
+
+    def training_step(self, batch: Batch[list[Target]], batch_idx: int) -> Tensor:
+        """Sum of the detector's losses."""
+        losses = self.detector.loss(batch)
+        self._losses.append({name: loss.detach() for name, loss in losses.items()})
+        step = self.trainer.global_step + 1
+        if self.is_last_micro(batch_idx) and self.logs_at(step):
+            self._log_training(step)
+        return torch.stack(list(losses.values())).sum()
+
+    def validation_step(self, batch: Batch[list[Target]], batch_idx: int) -> list[Detections]:
+        """Updates the metrics; returns the detections in original pixels."""
+        return self._evaluate(batch, self.val_metrics)
+
+    def test_step(self, batch: Batch[list[Target]], batch_idx: int) -> list[Detections]:
+        """Updates the metrics; returns the detections in original pixels."""
+        return self._evaluate(batch, self.test_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs what the metrics make of the whole split."""
+        self._log_figures("val/", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Logs what the metrics make of the whole split, and of each class."""
+        self._log_figures("test/", self.test_metrics)
+        self._log_classes("test/")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the losses since the last log, so that a continued run logs what an uninterrupted one would."""
+        checkpoint["since_log"] = [{name: float(loss) for name, loss in losses.items()} for losses in self._losses]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the losses since the last log up again."""
+        kept = checkpoint.get("since_log", [])
+        self._losses = [{name: torch.tensor(loss, device=self.device) for name, loss in one.items()} for one in kept]
+
+    @torch.no_grad()
+    def _evaluate(self, batch: Batch[list[Target]], metrics: torch.nn.ModuleList) -> list[Detections]:
+        # Evaluation is the host's work: one copy per image, then everything in original pixels.
+        found = [
+            pixels.to_original(Detections(*(value.cpu() for value in one)), size, target.original_size.cpu())
+            for one, size, target in zip(
+                self.detector.detect(batch.images, batch.sizes), batch.sizes.cpu(), batch.targets, strict=True
+            )
+        ]
+        targets = [Target(*(value.cpu() for value in target)) for target in batch.targets]
+        for metric in metrics:
+            metric.update(found, targets)
+        return found
+
+    def _log_training(self, step: int) -> None:
+        names = list(self._losses[0])
+        means = torch.stack([torch.stack([losses[name] for name in names]) for losses in self._losses]).mean(0)
+        self._losses.clear()
+        # The sum of the means is the mean of the sums.
+        figures = {f"train/{name}": mean for name, mean in zip(names, means, strict=True)} | {"train/loss": means.sum()}
+        self.log_dict(figures, prog_bar=True, sync_dist=True)
+        self.log_rate()
+        self.log_position(step)
+
+    def _log_figures(self, prefix: str, metrics: torch.nn.ModuleList) -> None:
+        for metric in metrics:
+            figures: dict[str, Tensor] = metric.compute()  # type: ignore[operator]
+            self.log_dict({prefix + name: value.float() for name, value in figures.items()}, prog_bar=False)
+            if prefix == "val/":
+                metric.reset()  # type: ignore[operator]
+        self.log_position(self.trainer.global_step)
+
+    def _log_classes(self, prefix: str) -> None:
+        for metric in self.test_metrics:
+            per_class: dict[str, Tensor] = metric.per_class()  # type: ignore[operator]
+            for name, values in per_class.items():
+                named = zip(self.class_names or map(str, range(len(values))), values, strict=True)
+                self.log_dict({f"{prefix}{name}/{label}": value.float() for label, value in named})
+            metric.reset()  # type: ignore[operator]
+
+
+def _for_validation(metric: Metric) -> Metric:
+    """A copy that answers faster where there is a choice; the official evaluation has the last word in the test."""
+    copied = metric.clone()
+    if isinstance(copied, CocoAP):
+        copied.backend = "fast"
+    return copied

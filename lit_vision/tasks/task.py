@@ -1,0 +1,99 @@
+"""What both tasks share: optimiser and schedule, input statistics from the data, and the step that loggers see."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lit_vision.errors import InputError
+from lit_vision.models import norm
+from lit_vision.tasks import optim
+
+ScheduleCallable = Callable[[Optimizer], LRScheduler]
+
+
+class Task(L.LightningModule):
+    """Trains one network on one data module. A subclass holds the network and turns batches into losses and figures.
+
+    Args:
+        optimizer: Makes the optimiser from parameter groups.
+        schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
+        no_decay: Parameters exempt from weight decay: `norm`, `bias`.
+        class_names: Names of the classes; the data's.
+    """
+
+    part: str
+    """The attribute, and the key in a recipe, that holds the network."""
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        schedule: ScheduleCallable | None,
+        no_decay: Sequence[optim.Exempt],
+        class_names: Sequence[str] | None,
+    ) -> None:
+        super().__init__()
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.no_decay = no_decay
+        self.class_names = class_names
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """What is trained; has `num_classes` and `normalise`."""
+
+    def setup(self, stage: str) -> None:
+        """Takes the input statistics from the data and checks that both sides count the same classes.
+
+        Raises:
+            InputError: If the network and the data disagree about the number of classes.
+        """
+        data: Any = getattr(self.trainer, "datamodule", None)
+        if data is None:
+            return
+        network: Any = self.network
+        if data.num_classes != network.num_classes:
+            raise InputError(
+                f"the network has {network.num_classes} classes, but {type(data).__name__} has {data.num_classes}; "
+                f"leave model.{self.part}.num_classes out, and it follows the data"
+            )
+        network.normalise.set(data.mean, data.std)
+        self.class_names = self.class_names or data.class_names
+
+    def on_fit_start(self) -> None:
+        """Refuses frozen normalisation over random weights, now that weights or a checkpoint are in."""
+        norm.refuse_random_frozen(self.network)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimiser over the parameter groups, schedule per optimiser step."""
+        optimizer = self.optimizer(optim.parameter_groups(self.network, self.no_decay))
+        if self.schedule is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
+        }
+
+    def is_last_micro(self, batch_idx: int) -> bool:
+        """Whether the optimiser steps after this batch."""
+        return (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
+
+    def logs_at(self, step: int) -> bool:
+        """Whether training figures are logged after this optimiser step."""
+        trainer: Any = self.trainer  # its stubs lack the attribute
+        return bool(step % trainer.log_every_n_steps == 0)
+
+    def log_rate(self) -> None:
+        """Logs the learning rate."""
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def log_position(self, step: int) -> None:
+        """Every logger gets the optimiser step; Lightning's own count lags behind it by one while fitting."""
+        self.log("step", float(step), reduce_fx="max")
