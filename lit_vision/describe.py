@@ -18,7 +18,7 @@ def facts(experiment: Experiment) -> dict[str, str]:
     assembler.build()
     model: Any = assembler.model
     data: Any = assembler.datamodule
-    network = getattr(model, "net", model)
+    network = getattr(model, "network", model)
     found = {"recipe": experiment.name, "row": experiment.row or "-"}
     if (row := experiment.expected()) and row.value is not None:
         found["expected"] = f"{row.metric} {row.value:g} ± {row.tolerance:g} on {row.split} ({row.where})"

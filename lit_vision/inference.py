@@ -1,20 +1,29 @@
-"""A checkpoint as an object with `predict`.
+"""A checkpoint as an object with `predict`, for classifiers and detectors.
 
 predictor = inference.load("runs/…/checkpoints/last.ckpt")
 predictor.predict(["cat.jpg"])
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from lit_vision import build, checkpoints
 from lit_vision.data import decode
+from lit_vision.data.collate import pad_batch
 from lit_vision.data.pipeline import Pipeline
+from lit_vision.errors import InputError
+from lit_vision.models.detector import Detector
+from lit_vision.ops import pixels
+
+Picture = str | Path | Image.Image | np.ndarray[Any, Any] | Tensor
+"""What can be predicted on: a file, a Pillow image, uint8 [H, W, 3] as an array, uint8 [3, H, W] as a tensor."""
 
 
 class Prediction(NamedTuple):
@@ -29,54 +38,117 @@ class Prediction(NamedTuple):
     scores: list[float]
 
 
-@dataclass
-class Predictor:
-    """A trained network with its own preprocessing.
+class Boxes(NamedTuple):
+    """Objects found in one image, best first.
 
     Attributes:
+        boxes: `x1 y1 x2 y2` in the image's own pixels.
+        scores: 0..1, in the same order.
+        classes: Names.
+    """
+
+    boxes: list[list[float]]
+    scores: list[float]
+    classes: list[str]
+
+
+P = TypeVar("P", Prediction, Boxes)
+
+
+class Predictor(ABC, Generic[P]):
+    """A trained network with its own preprocessing.
+
+    Args:
         net: The network; takes uint8 images.
         class_names: Names by index.
         prepare: Turns one decoded image into one of the size the network is tested at.
         device: Where the network lives.
     """
 
-    net: nn.Module
-    class_names: Sequence[str]
-    prepare: Any
-    device: torch.device
+    def __init__(self, net: nn.Module, class_names: Sequence[str], prepare: Any, device: torch.device) -> None:
+        self.net = net
+        self.class_names = list(class_names)
+        self.prepare = prepare
+        self.device = device
 
-    def predict(
-        self, images: Iterable[str | Path | Tensor], top: int = 5, batch_size: int = 32
-    ) -> Iterator[Prediction]:
-        """Classes and scores, one result per image, in order.
+    def predict(self, images: Iterable[Picture], top: int = 5, score: float = 0.5, batch_size: int = 8) -> Iterator[P]:
+        """One result per image, in order.
 
         Args:
-            images: Paths, or uint8 [3, H, W] tensors.
-            top: Classes to tell for each image.
+            images: See `Picture`.
+            top: Classes that a classifier tells for each image.
+            score: Least score of a detector's boxes.
             batch_size: Images per forward pass.
 
         Raises:
-            InputError: If a file cannot be decoded; names it.
+            InputError: If a file cannot be decoded, or an array has another shape or type; names it.
         """
         batch: list[Tensor] = []
         for image in images:
-            pixels = image if isinstance(image, Tensor) else decode.read(Path(image))
-            batch.append(self.prepare(pixels))
+            batch.append(pixels_of(image))
             if len(batch) == batch_size:
-                yield from self._forward(batch, top)
+                yield from self._forward(batch, top, score)
                 batch = []
         if batch:
-            yield from self._forward(batch, top)
+            yield from self._forward(batch, top, score)
+
+    @abstractmethod
+    def _forward(self, images: list[Tensor], top: int, score: float) -> Iterator[P]:
+        """Results of some decoded images."""
+
+
+class ClassPredictor(Predictor[Prediction]):
+    """Classes of images."""
 
     @torch.inference_mode()
-    def _forward(self, images: list[Tensor], top: int) -> Iterator[Prediction]:
-        scores = self.net(torch.stack(images).to(self.device)).float().softmax(1).cpu()
+    def _forward(self, images: list[Tensor], top: int, score: float) -> Iterator[Prediction]:
+        prepared = torch.stack([self.prepare(image) for image in images])
+        scores = self.net(prepared.to(self.device)).float().softmax(1).cpu()
         best, indices = scores.topk(min(top, scores.shape[1]))
         for row, classes in zip(best.tolist(), indices.tolist(), strict=True):
             yield Prediction([self.class_names[index] for index in classes], row)
 
 
-def load(file: str | Path, device: str | torch.device = "cpu", trust_code: bool = False) -> Predictor:
+class BoxPredictor(Predictor[Boxes]):
+    """Objects in images."""
+
+    net: Detector
+
+    @torch.inference_mode()
+    def _forward(self, images: list[Tensor], top: int, score: float) -> Iterator[Boxes]:
+        prepared = [self.prepare(image) for image in images]
+        sizes = torch.tensor([image.shape[-2:] for image in prepared])
+        batch = pad_batch(prepared, sizes, always=True)
+        for image, size, one in zip(
+            images, sizes, self.net.detect(batch.to(self.device), sizes.to(self.device)), strict=True
+        ):
+            found = pixels.to_original(one, size, torch.tensor(image.shape[-2:]))
+            sure = found.scores >= score
+            names = [self.class_names[label] for label in found.labels[sure].tolist()]
+            yield Boxes(found.boxes[sure].tolist(), found.scores[sure].tolist(), names)
+
+
+def pixels_of(image: Picture) -> Tensor:
+    """A picture as uint8 [3, H, W].
+
+    Raises:
+        InputError: If it cannot be decoded, or is no such array.
+    """
+    if isinstance(image, str | Path):
+        return decode.read(Path(image))
+    if isinstance(image, Image.Image):
+        image = np.array(image.convert("RGB"))
+    found = torch.from_numpy(image).permute(2, 0, 1) if isinstance(image, np.ndarray) and image.ndim == 3 else image
+    if not isinstance(found, Tensor) or found.ndim != 3 or found.shape[0] != 3 or found.dtype != torch.uint8:
+        raise InputError(
+            f"an image is uint8, [3, H, W] as a tensor or [H, W, 3] as an array; got {image.dtype} {list(image.shape)}"
+        )
+    return found
+
+
+def load(
+    file: str | Path, device: str | torch.device = "cpu", trust_code: bool = False
+) -> ClassPredictor | BoxPredictor:
     """Rebuilds the network of a checkpoint that `lit-vision fit` wrote.
 
     Args:
@@ -90,8 +162,11 @@ def load(file: str | Path, device: str | torch.device = "cpu", trust_code: bool 
     content = checkpoints.read(str(file))
     config = checkpoints.configuration(content, str(file), trust_code)
     names = content["lit_vision"]["class_names"]
-    net = build.part(nn.Module, config["model"]["init_args"]["net"], num_classes=len(names))
-    state = {key.removeprefix("net."): value for key, value in content["state_dict"].items() if key.startswith("net.")}
+    part = "detector" if "detector" in config["model"]["init_args"] else "net"
+    net = build.part(nn.Module, config["model"]["init_args"][part], num_classes=len(names))
+    prefix = f"{part}."
+    state = {key.removeprefix(prefix): value for key, value in content["state_dict"].items() if key.startswith(prefix)}
     net.load_state_dict(state)
     pipeline: Pipeline[Any, Any] = build.part(Pipeline, content["lit_vision"]["pipeline"])
-    return Predictor(net.eval().to(device), names, pipeline.prepare, torch.device(device))
+    kind = BoxPredictor if part == "detector" else ClassPredictor
+    return kind(net.eval().to(device), names, pipeline.prepare, torch.device(device))

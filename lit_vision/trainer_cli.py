@@ -19,6 +19,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lit_vision import check, checkpoints, compose, messages, recipes, runs, versions, yamlio
 from lit_vision.callbacks.checkpoint import LastCheckpoint
+from lit_vision.callbacks.detections import DetectionFiles
+from lit_vision.callbacks.gallery import Gallery
 from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.verdict import Verdict
 from lit_vision.errors import InputError
@@ -186,6 +188,8 @@ class Session:
         changed = compose.flatten(self.experiment.config)
         self.callbacks += [
             LastCheckpoint(folder.checkpoints, self.contents, **(self.config.get("checkpoint") or {})),
+            DetectionFiles(folder.path),
+            Gallery(folder.path),
             Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
         ]
         if int(os.environ.get("LOCAL_RANK", "0")) == 0 and not folder.state:

@@ -18,6 +18,7 @@ def _clean_environment(monkeypatch, tmp_path_factory):
     for name in ("LIT_VISION_RUN", "WANDB_API_KEY", "PL_GLOBAL_SEED"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("LIT_VISION_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """The objects of a whole data set, compactly: what every reader returns and every loader indexes."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -82,3 +83,36 @@ class Annotations:
             self.difficult[objects],
             self.area[objects],
         )
+
+    def below(self, root: Path) -> "Annotations":
+        """The same annotations with the files relative to another folder, as splits need that are to be joined."""
+        inner = os.path.relpath(self.folder, root)
+        return replace(self, folder=root, files=[os.path.normpath(os.path.join(inner, file)) for file in self.files])
+
+
+def concat(parts: Sequence[Annotations]) -> Annotations:
+    """Several splits as one, in the given order, below the folder that all have in common.
+
+    Image ids stay as they are where they remain unique (COCO); else they become positions (VOC).
+    """
+    if len(parts) == 1:
+        return parts[0]
+    root = Path(os.path.commonpath([os.path.abspath(part.folder) for part in parts]))
+    moved = [part.below(root) if part.folder != root else part for part in parts]
+    ids = torch.cat([part.image_ids for part in moved])
+    offsets = [0]
+    for part in moved:
+        offsets.append(offsets[-1] + len(part.labels))
+    starts = [part.starts[:-1] + offset for part, offset in zip(moved, offsets, strict=False)]
+    return Annotations(
+        root,
+        [file for part in moved for file in part.files],
+        ids if len(set(ids.tolist())) == len(ids) else torch.arange(len(ids)),
+        [name for part in moved for name in part.names],
+        torch.cat([part.sizes for part in moved]),
+        torch.cat([*starts, torch.tensor(offsets[-1:])]),
+        *(
+            torch.cat([getattr(part, field) for part in moved])
+            for field in ("boxes", "labels", "crowd", "difficult", "area")
+        ),
+    )

@@ -3,12 +3,13 @@
 import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from lit_vision.data import findings
+from lit_vision.data import findings, scenes
 from lit_vision.data.annotations import Annotations
 from lit_vision.data.findings import Policy, Reading
 from lit_vision.data.module import DataModule, Monitor
@@ -23,7 +24,7 @@ class BoxData(DataModule[Annotations]):
 
     Args:
         class_names: Names by class index.
-        pipeline: How images become batches.
+        pipeline: How images become batches; None resizes as the data set's own preset does, and flips.
         category_ids: The data set's own numbers of the classes, for result files; None counts from 1.
         batch_size: See `DataModule`.
         eval_batch_size: See `DataModule`.
@@ -40,7 +41,7 @@ class BoxData(DataModule[Annotations]):
     def __init__(
         self,
         class_names: Sequence[str],
-        pipeline: BoxPipeline,
+        pipeline: BoxPipeline | None = None,
         category_ids: Sequence[int] | None = None,
         batch_size: int = 16,
         eval_batch_size: int = 4,
@@ -51,11 +52,27 @@ class BoxData(DataModule[Annotations]):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__(class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed)
+        self._own_pipeline = pipeline is None
+        self.boxes = pipeline or scenes.short_side(**self.preset)
+        super().__init__(
+            class_names, self.boxes, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed
+        )
         self.category_ids = list(category_ids or range(1, len(class_names) + 1))
         self.keep_empty = keep_empty
         self.bad = bad
-        pipeline.skip_unreadable = bad == "skip"
+        self.boxes.skip_unreadable = bad == "skip"
+
+    voc_results: str | None = None
+    """Beginning of the names of VOC's result files, `comp4_det_test`; None for data that have no such files."""
+
+    preset: dict[str, Any] = {}  # noqa: RUF012
+    """Arguments of `scenes.short_side` where no pipeline is given."""
+
+    @property
+    def pipeline_config(self) -> dict[str, Any] | None:
+        """The preset, where no pipeline was given."""
+        own = {"class_path": "lit_vision.data.scenes.short_side", "init_args": self.preset}
+        return own if self._own_pipeline else None
 
     @abstractmethod
     def readings(self) -> dict[str, Reading]:
@@ -80,6 +97,20 @@ class BoxData(DataModule[Annotations]):
                 f"{type(self).__name__} has no val split; name one, or watch the test split by data.monitor: test"
             )
         return splits
+
+    def image_names(self, split: str) -> dict[int, str]:
+        """The data set's own names of a split's images (`test` where that is what it tests on), by their number."""
+        of_split = self._evaluated(split)
+        return dict(zip(of_split.image_ids.tolist(), of_split.names, strict=True))
+
+    def original(self, split: str, image_id: int) -> Tensor:
+        """An image of a split as its file has it, uint8 [3, H, W]."""
+        of_split = self._evaluated(split)
+        (index,) = (of_split.image_ids == image_id).nonzero().flatten().tolist()
+        return self.boxes.read_image(of_split, index)
+
+    def _evaluated(self, split: str) -> Annotations:
+        return self.splits[self.test_split if split == "test" else self.monitor]
 
     def groups(self) -> Tensor:
         """Wide or tall, so that a batch needs little padding."""

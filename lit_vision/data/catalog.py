@@ -54,6 +54,16 @@ _CIFAR_TREE = """\
 {root}/{archive}   (or, unpacked,)
 {root}/{folder}/{files}"""
 
+_COCO_TREE = """\
+{root}/annotations/instances_train<year>.json, instances_val<year>.json
+{root}/train<year>/*.jpg
+{root}/val<year>/*.jpg"""
+
+_VOC_TREE = """\
+{root}/VOC<year>/Annotations/*.xml
+{root}/VOC<year>/ImageSets/Main/<splits>
+{root}/VOC<year>/JPEGImages/*.jpg"""
+
 _DATA_SETS = (
     DataSet(
         name="digits",
@@ -131,6 +141,96 @@ or, instead of the class folders of val,
 {root}/test/<class>/*.jpg      (optional)
 or one folder of classes, {root}/<class>/*.jpg, with data.val_fraction""",
         how="nothing to fetch: --data lit_vision.data.image_folder.ImageFolder --data.root DIR",
+    ),
+    DataSet(
+        name="digit_scenes",
+        data="lit_vision.data.digit_scenes.DigitScenes",
+        classes=10,
+        images="composed as they are asked for",
+        size="none (part of scikit-learn)",
+        licence="CC BY 4.0 (UCI, optical recognition of handwritten digits)",
+        checksum="-",
+        root="-",
+        tree="(nothing to place: scenes are composed of the digits that scikit-learn ships)",
+        how="installed with lit_vision",
+    ),
+    DataSet(
+        name="coco2017",
+        data="lit_vision.data.coco.COCO",
+        classes=80,
+        images="118,287 train (trainval35k), 5,000 val (minival)",
+        size="20 GB packed, 21 GB unpacked",
+        licence="annotations CC BY 4.0; photographs by the terms of their owners at Flickr",
+        checksum="sha256 of each archive, see lit_vision/data/archives.py",
+        root="data/coco",
+        tree=_COCO_TREE.replace("<year>", "2017"),
+        how="lit-vision data get coco2017",
+    ),
+    DataSet(
+        name="coco2014",
+        data="lit_vision.data.coco.COCO",
+        classes=80,
+        images="82,783 train, 40,504 val (35,504 in trainval35k, 5,000 minival)",
+        size="20 GB packed, 21 GB unpacked",
+        licence="annotations CC BY 4.0; photographs by the terms of their owners at Flickr",
+        checksum="sha256 of each archive, see lit_vision/data/archives.py",
+        root="data/coco",
+        tree=_COCO_TREE.replace("<year>", "2014")
+        + "\n{root}/annotations/ids_minival2014.txt, ids_valminusminival2014.txt   (one image id a line)",
+        how="lit-vision data get coco2014",
+    ),
+    DataSet(
+        name="voc2007",
+        data="lit_vision.data.voc.VOC",
+        classes=20,
+        images="5,011 trainval, 4,952 test",
+        size="911 MB packed, as much unpacked",
+        licence="photographs by the terms of their owners at Flickr",
+        checksum="md5 c52e279531787c972589f7e41ab4ae64 (trainval), b6e924de25625d8de591ea690078ad9f (test)",
+        root="data/VOCdevkit",
+        tree=_VOC_TREE.replace("<year>", "2007").replace("<splits>", "train.txt, val.txt, trainval.txt, test.txt"),
+        how="lit-vision data get voc2007",
+    ),
+    DataSet(
+        name="voc2012",
+        data="lit_vision.data.voc.VOC",
+        classes=20,
+        images="11,540 trainval; 10,991 test, whose boxes only the evaluation server knows",
+        size="2.0 GB packed, as much unpacked",
+        licence="photographs by the terms of their owners at Flickr",
+        checksum="md5 6cd6e144f989b92b3379bac3b3de84fd (trainval)",
+        root="data/VOCdevkit",
+        tree=_VOC_TREE.replace("<year>", "2012").replace("<splits>", "train.txt, val.txt, trainval.txt"),
+        how="lit-vision data get voc2012; the test images on registration at host.robots.ox.ac.uk:8080",
+    ),
+    DataSet(
+        name="coco_format",
+        data="lit_vision.data.coco.CocoFormat",
+        classes=0,
+        images="your own",
+        size="-",
+        licence="your own",
+        checksum="-",
+        root="(your folder)",
+        tree="""\
+{root}/train.json, val.json    (images, annotations, categories, as in COCO)
+{root}/images/*.jpg""",
+        how="nothing to fetch: --data lit_vision.data.coco.CocoFormat --data.root DIR",
+    ),
+    DataSet(
+        name="voc_format",
+        data="lit_vision.data.voc.VocFormat",
+        classes=0,
+        images="your own",
+        size="-",
+        licence="your own",
+        checksum="-",
+        root="(your folder)",
+        tree="""\
+{root}/Annotations/*.xml
+{root}/ImageSets/Main/train.txt, val.txt    (one name a line, without suffix)
+{root}/JPEGImages/*.jpg""",
+        how="nothing to fetch: --data lit_vision.data.voc.VocFormat --data.root DIR",
     ),
 )
 

@@ -1,17 +1,19 @@
 """COCO, and a user's own data in COCO's format."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
-from lit_vision.data import coco_json, findings, scenes
+from lit_vision.data import coco_json, findings
 from lit_vision.data.boxes import BoxData
+from lit_vision.data.coco_json import Category
 from lit_vision.data.findings import Reading
+from lit_vision.data.names import COCO_CATEGORIES
 from lit_vision.data.scenes import BoxPipeline
 from lit_vision.errors import InputError
 
 Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]
 
+_CATEGORIES = [Category(*entry) for entry in COCO_CATEGORIES]
 _PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
 
 
@@ -57,7 +59,7 @@ class CocoFormat(BoxData):
         self.categories = coco_json.categories(self.files["train"])
         super().__init__(
             [category.name for category in self.categories],
-            pipeline or scenes.short_side(),
+            pipeline,
             [category.id for category in self.categories],
             **kwargs,
         )
@@ -74,7 +76,7 @@ class CocoFormat(BoxData):
         stem = file.stem.removeprefix("instances_")
         places = [self.root / stem, self.root / split, self.root / "images" / split, self.root / "images"]
         places += [file.parent, file.parent / "images", self.root]
-        first = first_image(file)
+        first = coco_json.first_image(file)
         for place in places:
             if (place / first).is_file():
                 return place
@@ -93,7 +95,9 @@ class COCO(BoxData):
     Args:
         root: Folder with `annotations/` and the images' folders.
         train: Training split.
-        val: Validation split; None where nothing is watched while training.
+        val: Validation split.
+        test: `test-dev2017`, whose annotations are on the server alone: the run writes the file to send. None tests on
+            `val`.
         pipeline: None resizes to a short side of 800 pixels, at most 1333, and flips.
         kwargs: See `BoxData`.
 
@@ -106,12 +110,14 @@ class COCO(BoxData):
         root: str = "data/coco",
         train: Split = "train2017",
         val: Split = "val2017",
+        test: Literal["test-dev2017"] | None = None,
         pipeline: BoxPipeline | None = None,
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
-        self.names = {"train": train, "val": val}
-        super().__init__(NAMES, pipeline or scenes.short_side(), IDS, **kwargs)
+        self.names: dict[str, str] = {"train": train, "val": val} | ({"test": test} if test else {})
+        ids, class_names = zip(*COCO_CATEGORIES, strict=True)
+        super().__init__(class_names, pipeline, ids, **kwargs)
 
     def readings(self) -> dict[str, Reading]:
         """Both splits, with the 80 categories."""
@@ -125,10 +131,16 @@ class COCO(BoxData):
         return {"train2017": 117_266, "trainval35k": 117_266}.get(self.names["train"], 0)
 
     def _read(self, split: str) -> Reading:
-        listed = split.startswith(("minival", "valminusminival"))
-        ids = self.root / "annotations" / f"ids_{split}.txt" if listed else None
-        images = "val2014" if listed else split
-        file = self.root / "annotations" / f"instances_{images}.json"
+        file, images, ids = self._place(split)
         if not file.is_file():
             raise InputError(f"{file}: there is no such file; lit-vision data where coco2017 shows what is expected")
-        return findings.below(self.root, coco_json.read(file, self.root / images, CATEGORIES, ids))
+        return coco_json.read(file, images, _CATEGORIES, ids)
+
+    def _place(self, split: str) -> tuple[Path, Path, Path | None]:
+        """Annotation file, folder of the images, and list of ids."""
+        annotations = self.root / "annotations"
+        if split == "test-dev2017":
+            return annotations / "image_info_test-dev2017.json", self.root / "test2017", None
+        if split in ("minival2014", "valminusminival2014"):
+            return annotations / "instances_val2014.json", self.root / "val2014", annotations / f"ids_{split}.txt"
+        return annotations / f"instances_{split}.json", self.root / split, None

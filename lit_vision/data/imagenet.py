@@ -74,7 +74,8 @@ class ImageNet(ImageData):
         return TRAIN_IMAGES
 
     def _read(self, split: str, folder: Path) -> Split:
-        if any(path.is_dir() for path in folder.iterdir()):
+        # Hidden folders are what systems and editors left, and no classes.
+        if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
             here = class_names(folder)
             if unknown := sorted(set(here) - set(self.class_names)):
                 raise InputError(f"{folder}: the classes {', '.join(unknown[:3])} are not in {self.folders['train']}")
@@ -87,22 +88,41 @@ class ImageNet(ImageData):
 
     def _read_flat(self, split: str, folder: Path) -> Split:
         """A folder of images alone: the devkit's ground truth, in the order of the files' names."""
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        files = sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        )
         devkit = next((path / DEVKIT for path in (self.root, folder.parent) if (path / DEVKIT).is_dir()), None)
         if devkit is None:
             raise InputError(
                 f"{folder} has no class folders, so its labels come from the devkit: put {DEVKIT}/ into {self.root}"
             )
-        wnids = wnids_by_id(devkit / META)
-        if not (devkit / GROUND_TRUTH).is_file():
-            raise InputError(f"{devkit / GROUND_TRUTH} is missing; unpack the devkit whole")
-        ids = [int(line) for line in (devkit / GROUND_TRUTH).read_text().split()]
-        if len(ids) != len(files):
-            raise InputError(f"{folder} holds {len(files)} images, but {devkit / GROUND_TRUTH} has {len(ids)} labels")
+        wnids = ground_truth(devkit)
+        if len(wnids) != len(files):
+            raise InputError(f"{folder} holds {len(files)} images, but {devkit / GROUND_TRUTH} has {len(wnids)} labels")
         index = {wnid: label for label, wnid in enumerate(self.class_names)}
-        if outside := sorted({wnids[number] for number in ids} - index.keys()):
+        if outside := sorted(set(wnids) - index.keys()):
             raise InputError(f"{folder}: the classes {', '.join(outside[:3])} are not in {self.folders['train']}")
-        return Split(files, torch.tensor([index[wnids[number]] for number in ids]))
+        return Split(files, torch.tensor([index[wnid] for wnid in wnids]))
+
+
+def ground_truth(devkit: Path) -> list[str]:
+    """The wnid of each validation image, in the order of the files' names.
+
+    Raises:
+        InputError: If a file of the devkit is missing, or a line is no ILSVRC2012_ID of its `meta.mat`.
+    """
+    wnids = {str(number): wnid for number, wnid in wnids_by_id(devkit / META).items()}
+    file = devkit / GROUND_TRUTH
+    if not file.is_file():
+        raise InputError(f"{file} is missing; unpack the devkit whole")
+    lines = file.read_text().split()
+    for number, line in enumerate(lines, 1):
+        if line not in wnids:
+            raise InputError(
+                f"{file}, line {number}: {line!r} is not among the {len(wnids)} ids of {devkit / META};\n"
+                "unpack both from the same devkit"
+            )
+    return [wnids[line] for line in lines]
 
 
 def wnids_by_id(meta: Path) -> dict[int, str]:

@@ -94,7 +94,9 @@ class BoxPipeline(Pipeline[Annotations, list[Target]]):
             return None
         expected, got = split.sizes[index].tolist(), list(image.shape[-2:])
         if expected != got:
-            raise InputError(f"{split.path(index)} is {got[0]}x{got[1]}, but its header said {expected[0]}x{expected[1]}")
+            raise InputError(
+                f"{split.path(index)} is {got[0]}x{got[1]}, but its header said {expected[0]}x{expected[1]}"
+            )
         return image
 
 

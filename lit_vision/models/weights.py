@@ -45,7 +45,7 @@ def load(source: str, backbone: Backbone, fc: nn.Linear | None = None) -> None:
     Raises:
         InputError: Nothing found, not readable, or names and shapes that do not match.
     """
-    state = _to_our_names(_unwrap(_read(source, backbone)))
+    state = _to_our_names(_unwrap(_read(source, backbone), source))
     parts: dict[str, nn.Module] = {"backbone": backbone}
     if fc is not None and not _has_other_classes(state, fc, source):
         parts["fc"] = fc
@@ -102,12 +102,12 @@ def _release(enum: str, version: str) -> WeightsEnum:
         ) from error
 
 
-def _unwrap(content: object) -> State:
+def _unwrap(content: object, source: str = "the file") -> State:
     """Find the tensors inside `state_dict`, and cut off prefixes that all names share."""
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise InputError("weights: the file holds no state dict, that is, no table of tensors by name")
+        raise InputError(f"weights: {source} holds no state dict, that is, no table of tensors by name")
     state: State = dict(content)
     while prefix := next((p for p in _WRAPPERS if state and all(key.startswith(p) for key in state)), None):
         state = {key.removeprefix(prefix): value for key, value in state.items()}

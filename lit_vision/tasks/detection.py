@@ -47,11 +47,15 @@ class Detection(Task):
         compile: bool = False,
     ) -> None:
         super().__init__(optimizer, schedule, no_decay, class_names)
-        self.detector: Detector = detector.to(memory_format=torch.channels_last) if channels_last else detector  # type: ignore[call-overload]
+        self.detector: Detector = detector.to(memory_format=torch.channels_last) if channels_last else detector
         if compile:
             self.detector.compile_static()
-        self.test_metrics = torch.nn.ModuleList([CocoAP()] if metrics is None else metrics)
-        self.val_metrics = torch.nn.ModuleList([_for_validation(metric) for metric in self.test_metrics])
+        chosen = [CocoAP()] if metrics is None else list(metrics)
+        for metric in chosen:
+            if getattr(metric, "num_classes", 0) is None:
+                metric.num_classes = detector.num_classes
+        self.test_metrics = torch.nn.ModuleList(chosen)
+        self.val_metrics = torch.nn.ModuleList([_for_validation(metric) for metric in chosen])
         self._losses: list[dict[str, Tensor]] = []  # since the last log
 
     @property
@@ -68,12 +72,12 @@ class Detection(Task):
             self._log_training(step)
         return torch.stack(list(losses.values())).sum()
 
-    def validation_step(self, batch: Batch[list[Target]], batch_idx: int) -> list[Detections]:
-        """Updates the metrics; returns the detections in original pixels."""
+    def validation_step(self, batch: Batch[list[Target]], batch_idx: int) -> dict[str, Any]:
+        """Updates the metrics; returns the detections in original pixels as `found`."""
         return self._evaluate(batch, self.val_metrics)
 
-    def test_step(self, batch: Batch[list[Target]], batch_idx: int) -> list[Detections]:
-        """Updates the metrics; returns the detections in original pixels."""
+    def test_step(self, batch: Batch[list[Target]], batch_idx: int) -> dict[str, Any]:
+        """Updates the metrics; returns the detections in original pixels as `found`."""
         return self._evaluate(batch, self.test_metrics)
 
     def on_validation_epoch_end(self) -> None:
@@ -95,7 +99,7 @@ class Detection(Task):
         self._losses = [{name: torch.tensor(loss, device=self.device) for name, loss in one.items()} for one in kept]
 
     @torch.no_grad()
-    def _evaluate(self, batch: Batch[list[Target]], metrics: torch.nn.ModuleList) -> list[Detections]:
+    def _evaluate(self, batch: Batch[list[Target]], metrics: torch.nn.ModuleList) -> dict[str, Any]:
         # Evaluation is the host's work: one copy per image, then everything in original pixels.
         found = [
             pixels.to_original(Detections(*(value.cpu() for value in one)), size, target.original_size.cpu())
@@ -105,8 +109,8 @@ class Detection(Task):
         ]
         targets = [Target(*(value.cpu() for value in target)) for target in batch.targets]
         for metric in metrics:
-            metric.update(found, targets)
-        return found
+            metric.update(found, targets)  # type: ignore[operator]
+        return {"found": found}
 
     def _log_training(self, step: int) -> None:
         names = list(self._losses[0])

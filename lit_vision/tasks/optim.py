@@ -55,6 +55,32 @@ class WarmupCosine(LambdaLR):
         super().__init__(optimizer, factor)
 
 
+class WarmupMilestones(LambdaLR):
+    """Linear warm-up, and a factor at each milestone: the schedule of all joint detection protocols.
+
+    Args:
+        optimizer: Its rate is the one after the warm-up.
+        milestones: Optimiser steps at which the rate is multiplied by `gamma`.
+        gamma: Factor at each milestone.
+        warmup: Optimiser steps of the warm-up. The papers state none; 500 from a third is the authors' code's.
+        start: Fraction of the rate at step 0.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Sequence[int],
+        gamma: float = 0.1,
+        warmup: int = 500,
+        start: float = 1 / 3,
+    ) -> None:
+        def factor(step: int) -> float:
+            warm = min(1.0, start + (1 - start) * step / warmup) if warmup else 1.0
+            return float(warm * gamma ** sum(milestone <= step for milestone in milestones))
+
+        super().__init__(optimizer, factor)
+
+
 class ErrorWarmup(LRScheduler):
     """Milestones with a low rate until training has got off the ground (ResNet paper, Section 4.2, ResNet-110).
 

@@ -1,27 +1,18 @@
 """`lit-vision data ls | where | get`. Listing imports no torch."""
 
-import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from lit_vision import nearest
+from lit_vision.arguments import Parser
 from lit_vision.data import catalog
 from lit_vision.data.catalog import DataSet
-from lit_vision.errors import InputError
-
-_ACTIONS = ("ls", "where", "get")
 
 
 def run(argv: Sequence[str]) -> int:
     """Runs one of the three; returns the exit code."""
-    if not argv:
-        raise InputError(f"lit-vision data needs one of: {', '.join(_ACTIONS)}")
-    if not argv[0].startswith("-") and argv[0] not in _ACTIONS:
-        raise InputError(f"lit-vision data {argv[0]}: unknown; {nearest.hint(argv[0], _ACTIONS)}")
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().read(argv)
     if arguments.action == "ls":
         print(_list(arguments.json))
         return 0
@@ -35,19 +26,22 @@ def run(argv: Sequence[str]) -> int:
         cifar.fetch(entry.name, Path(root))
         print(f"{entry.name} is complete in {root}")
     else:
-        print(_where(entry, root))
+        _get_archives(entry, root)
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a slip as every other command does: one line, without the usage."""
+def _get_archives(entry: DataSet, root: str) -> None:
+    from lit_vision.data import archives
 
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{self.prog}: {message}")
+    if entry.name not in archives.ARCHIVES:
+        print(_where(entry, root))
+        return
+    archives.get(entry.name, Path(root))
+    print(f"{entry.name} is complete in {root}; the archives there can be removed")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("lit-vision data", description="The data sets: what, where, how to get them.")
+def _parser() -> Parser:
+    parser = Parser("lit-vision data", description="The data sets: what, where, how to get them.")
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("ls", help="all data sets")
     listing.add_argument("--json", action="store_true")

@@ -1,28 +1,37 @@
-"""`lit-vision predict --ckpt_path FILE PATH…`: classes and scores of images, as JSON."""
+"""`lit-vision predict --ckpt_path FILE PATH…`: classes or boxes of images, as JSON and as pictures."""
 
 import argparse
+import glob
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_vision import inference
-from lit_vision.errors import InputError
+import torch
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+from lit_vision import drawing, inference
+from lit_vision.arguments import Parser, count
+from lit_vision.data import decode
+from lit_vision.data.image_folder import SUFFIXES
+from lit_vision.errors import InputError
+from lit_vision.inference import BoxPredictor, ClassPredictor
+from lit_vision.types import Detections
 
 
 def run(argv: Sequence[str]) -> int:
-    """Prints a JSON array, one object a line: file with classes and scores, or with an error.
+    """Prints a JSON array, one object a line: file with classes or boxes and scores, or with an error.
 
     Returns:
         0, or 1 when some file could not be read.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().read(argv)
     predictor = inference.load(arguments.ckpt_path, arguments.device, arguments.trust_code)
+    if arguments.pictures and not isinstance(predictor, BoxPredictor):
+        raise InputError("--pictures draws boxes, but the checkpoint is a classifier's; leave the option out")
     failed, separator = False, ""
     print("[")
-    for entry in _entries(predictor, list(files(arguments.paths)), arguments.top):
+    for entry in _entries(predictor, list(files(arguments.paths)), arguments):
         failed |= "error" in entry
         print(separator + json.dumps(entry, ensure_ascii=False), end="", flush=True)
         separator = ",\n"
@@ -30,23 +39,36 @@ def run(argv: Sequence[str]) -> int:
     return int(failed)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("lit-vision predict", description="Classes and scores of images, as JSON.")
-    parser.add_argument("paths", nargs="+", help="image files and folders")
+def _parser() -> Parser:
+    parser = Parser("lit-vision predict", description="Classes or boxes of images, as JSON.")
+    parser.add_argument("paths", nargs="+", help="image files, folders and patterns")
     parser.add_argument("--ckpt_path", required=True, help="a checkpoint that lit-vision fit wrote")
-    parser.add_argument("--top", type=int, default=5, help="classes to tell for each image")
+    parser.add_argument("--top", type=count, default=5, help="classifiers: classes to tell for each image")
+    parser.add_argument("--score", type=_score, default=0.5, help="detectors: least score of a box")
+    parser.add_argument("--pictures", type=Path, help="detectors: folder for pictures with boxes")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--trust-code", action="store_true", help="let the checkpoint name classes of any package")
     return parser
 
 
+def _score(text: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not 0 <= score <= 1:
+        raise argparse.ArgumentTypeError(f"expected a score in 0..1, got {text!r}")
+    return score
+
+
 def files(paths: Sequence[str]) -> Iterator[Path]:
-    """The files named, and all images below the folders named, in order.
+    """The files named, all images below the folders named, and what the patterns match, in order.
 
     Raises:
-        InputError: If a path does not exist or a folder holds no image.
+        InputError: If a path does not exist, a pattern matches nothing or a folder holds no image.
     """
-    for path in map(Path, paths):
+    for text in paths:
+        path = Path(text)
         if path.is_file():
             yield path
         elif path.is_dir():
@@ -54,15 +76,40 @@ def files(paths: Sequence[str]) -> Iterator[Path]:
             if not found:
                 raise InputError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))})")
             yield from found
+        elif matches := sorted(glob.glob(text, recursive=True)):
+            yield from map(Path, matches)
         else:
             raise InputError(f"{path}: there is no such file or folder")
 
 
-def _entries(predictor: inference.Predictor, paths: Sequence[Path], top: int) -> Iterator[dict[str, Any]]:
+def _entries(
+    predictor: ClassPredictor | BoxPredictor, paths: Sequence[Path], arguments: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
     """One entry per file; a file that cannot be read is told in its place and stops nothing."""
     for path in paths:
         try:
-            (prediction,) = predictor.predict([path], top)
-            yield {"file": str(path), **prediction._asdict()}
+            image = decode.read(path)
         except InputError as error:
             yield {"file": str(path), "error": str(error)}
+            continue
+        if isinstance(predictor, ClassPredictor):
+            (classes,) = predictor.predict([image], top=arguments.top)
+            yield {"file": str(path), **classes._asdict()}
+            continue
+        (boxes,) = predictor.predict([image], score=arguments.score)
+        entry = {"file": str(path), **boxes._asdict()}
+        if arguments.pictures:
+            entry["picture"] = str(_draw(path, image, boxes, predictor.class_names, arguments.pictures))
+        yield entry
+
+
+def _draw(path: Path, image: torch.Tensor, boxes: inference.Boxes, names: list[str], folder: Path) -> Path:
+    """Draws the boxes into a picture of the same name; one that exists already gets a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target, number = folder / f"{path.stem}.jpg", 2
+    while target.exists():
+        target, number = folder / f"{path.stem}_{number}.jpg", number + 1
+    labels = torch.tensor([names.index(name) for name in boxes.classes], dtype=torch.int64)
+    found = Detections(torch.tensor(boxes.boxes).view(-1, 4), torch.tensor(boxes.scores), labels)
+    drawing.picture(image, found, names).save(target, quality=92)
+    return target

@@ -1,6 +1,5 @@
 """`lit-vision recipes ls | show | cp`. Listing imports no torch."""
 
-import argparse
 import json
 import shutil
 from collections.abc import Sequence
@@ -8,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lit_vision import recipes, yamlio
+from lit_vision.arguments import Parser
 from lit_vision.card import Card, Row
 from lit_vision.errors import InputError
 
 
 def run(argv: Sequence[str]) -> int:
     """Runs one of the three; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().read(argv)
     if arguments.action == "ls":
         print(_list(arguments.paper, arguments.json))
     elif arguments.action == "show":
@@ -24,8 +24,8 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("lit-vision recipes", description="The recipes and their tables' rows.")
+def _parser() -> Parser:
+    parser = Parser("lit-vision recipes", description="The recipes and their tables' rows.")
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("ls", help="every row with the paper's number")
     listing.add_argument("--paper", help="a folder of recipes (resnet) or an arXiv id (1512.03385)")

@@ -117,8 +117,9 @@ def test_unknown_name(command, action):
         (["lst"], "lit-vision data lst: unknown; did you mean 'ls'?"),
         ([], "lit-vision data needs one of: ls, where, get"),
         (["get"], "error: lit-vision data get: the following arguments are required: name"),
-        (["ls", "--jsn"], "unrecognized arguments: --jsn"),
-        (["where", "cifar10", "--rot", "x"], "unrecognized arguments: --rot x"),
+        (["ls", "--jsn"], "error: lit-vision data ls: unknown option --jsn; did you mean '--json'?"),
+        (["where", "cifar10", "--rot", "x"], "lit-vision data where: unknown option --rot; did you mean '--root'?"),
+        (["where", "cifar10", "cifar100"], "lit-vision data: unrecognized arguments: cifar100"),
     ],
 )
 def test_slip(command, arguments, expected):

@@ -4,14 +4,16 @@ from pathlib import Path
 import pytest
 
 from lit_vision.data import catalog
-from lit_vision.data.base import ImageData
+from lit_vision.data.module import DataModule
 from lit_vision.errors import InputError
 
 NAMES = [entry.name for entry in catalog.every()]
 
 
 def test_names():
-    assert NAMES == ["digits", "cifar10", "cifar100", "imagenet", "image_folder"]
+    classes = ["digits", "cifar10", "cifar100", "imagenet", "image_folder"]
+    boxes = ["digit_scenes", "coco2017", "coco2014", "voc2007", "voc2012", "coco_format", "voc_format"]
+    assert classes + boxes == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -19,7 +21,7 @@ def test_class_path_is_a_data_set(name):
     entry = catalog.find(name)
     module, _, attribute = entry.data.rpartition(".")
     cls = getattr(importlib.import_module(module), attribute)
-    assert issubclass(cls, ImageData)
+    assert issubclass(cls, DataModule)
     if entry.classes and name != "image_folder":
         assert cls().num_classes == entry.classes
 
@@ -48,6 +50,6 @@ def test_unknown_name():
     with pytest.raises(InputError, match=r"^no data set 'cifar1O'; did you mean 'cifar10'\?$"):
         catalog.find("cifar1O")
     with pytest.raises(
-        InputError, match="no data set 'svhn'; choose from: cifar10, cifar100, digits, image_folder, imagenet"
+        InputError, match="no data set 'svhn'; choose from: cifar10, cifar100, coco2014, coco2017, coco_format, "
     ):
         catalog.find("svhn")

@@ -103,6 +103,29 @@ def test_another_number_of_images_than_labels(tmp_path):
         ready(root)
 
 
+def test_hidden_files_and_folders_of_a_flat_val_are_no_images(tmp_path):
+    """macOS writes `._a.JPEG` beside every file that it copies to another file system."""
+    root = imagenet.flat(tmp_path)
+    (root / "val" / "._ILSVRC2012_val_00000001.JPEG").write_bytes(b"resource fork")
+    (root / "val" / ".ipynb_checkpoints").mkdir()
+    data = ready(root)
+    assert data.splits["val"].labels.tolist() == [2, 1, 1, 0, 3, 2, 0, 3]
+    assert data.splits["val"].images[0].name == "ILSVRC2012_val_00000001.JPEG"
+
+
+@pytest.mark.parametrize("text", ["0", "5", "n01440764"])  # 5 is the inner synset
+def test_an_id_that_the_devkit_does_not_know(tmp_path, text):
+    root = imagenet.flat(tmp_path)
+    file = root / DEVKIT / GROUND_TRUTH
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:2], text, *lines[3:]]) + "\n")
+    with pytest.raises(InputError) as error:
+        ready(root)
+    assert str(error.value) == (
+        f"{file}, line 3: {text!r} is not among the 4 ids of {root / DEVKIT / META};\nunpack both from the same devkit"
+    )
+
+
 def test_classes_that_training_does_not_have(tmp_path):
     root = imagenet.flat(tmp_path / "flat")
     shutil.rmtree(root / "train" / imagenet.WNIDS[2])

@@ -209,6 +209,42 @@ def test_zero_init_starts_each_block_as_its_rectified_shortcut(name, option):
     assert all(block.last_norm.weight.abs().sum() == 0 for block in blocks(net))
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("plain20", {}, "zero_init: a plain net has no shortcuts, so that its output would stay zero; leave it out"),
+        (
+            "resnet20",
+            {"norm": "frozen"},
+            "zero_init: norm: frozen would never train the scales away from zero; leave zero_init out",
+        ),
+    ],
+)
+def test_zero_init_is_refused_where_it_would_kill_the_network(name, options, message):
+    with pytest.raises(InputError) as caught:
+        build(name, zero_init=True, **options)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet18", {"shortcut": "D"}, "shortcut: 'D' is unknown; choose one of A, B, C"),
+        ("plain18", {"shortcut": "b"}, "shortcut: 'b' is unknown; choose one of A, B, C"),
+        ("resnet20", {"shortcut": "C"}, "shortcut: 'C' is unknown; choose one of A, B"),
+        ("resnet50", {"pad": "start"}, "pad: 'start' is unknown; choose one of end, both"),
+        ("resnet20", {"pad": "Both"}, "pad: 'Both' is unknown; choose one of end, both"),
+        ("resnet18", {"pool": "caffe"}, "pool: 'caffe' is unknown; choose one of pad, ceil"),
+        ("resnet50", {"stride_on": "1"}, "stride_on: '1' is unknown; choose one of 1x1, 3x3"),
+        ("resnet50", {"norm": "batch"}, "norm: 'batch' is unknown; choose one of bn, sync, frozen, gn"),
+    ],
+)
+def test_an_unknown_choice_is_refused_also_in_plain_python(name, options, message):
+    with pytest.raises(InputError) as caught:
+        build(name, **options)
+    assert str(caught.value) == message
+
+
 def test_without_zero_init_all_scales_start_at_one():
     assert all(block.last_norm.weight.eq(1).all() for block in blocks(build("resnet20")))
 

@@ -1,6 +1,8 @@
-"""Each recipe family trains on its data set's synthetic twin through the real command; the first losses are pinned.
+"""Each row trains on its data set's synthetic twin through the real command; the first losses are pinned.
 
-WRITE_LOSSES=1 python -m pytest tests/recipes/test_twins.py      pins them anew
+A few rows of each family run by default, the others are `slow`.
+
+WRITE_LOSSES=1 python -m pytest tests/recipes/test_twins.py -m "slow or not slow"      pins them anew
 """
 
 import json
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision import runs
+from lit_vision import recipes, runs
 from tests.cli.conftest import Command
 from tests.twins import cifar, imagenet
 
@@ -27,6 +29,19 @@ PHOTOS = (
     *("--data.pipeline", "lit_vision.data.photos.paper", "--data.pipeline.low", "36", "--data.pipeline.high", "48"),
     *("--data.pipeline.crop", "32", "--data.pipeline.short_side", "36"),
 )
+
+BY_DEFAULT = {
+    "resnet/cifar10": ("resnet-20", "plain-20", "resnet-110", "resnet-20 on 45k"),
+    "resnet/imagenet": ("plain-18", "resnet-34 C", "resnet-50"),
+}
+
+
+def rows(recipe):
+    """All rows of a recipe, those that do not run by default marked."""
+    return [
+        pytest.param(row, marks=() if row in BY_DEFAULT[recipe] else pytest.mark.slow)
+        for row in recipes.read_card(recipe).rows
+    ]
 
 
 def losses(command, recipe, row, root, extra=()):
@@ -53,12 +68,12 @@ def command(capsys, monkeypatch, tmp_path):
     return Command(capsys)
 
 
-@pytest.mark.parametrize("row", ["resnet-20", "plain-20", "resnet-110", "resnet-20 on 45k"])
+@pytest.mark.parametrize("row", rows("resnet/cifar10"))
 def test_cifar(command, monkeypatch, tmp_path, row):
     cifar.install(monkeypatch, tmp_path / "twin")
     check(command, "resnet/cifar10", row, "twin")
 
 
-@pytest.mark.parametrize("row", ["plain-18", "resnet-34 C", "resnet-50"])
+@pytest.mark.parametrize("row", rows("resnet/imagenet"))
 def test_imagenet(command, tmp_path, row):
     check(command, "resnet/imagenet", row, imagenet.class_folders(tmp_path / "twin"), PHOTOS)

@@ -6,7 +6,7 @@ from torch import nn
 
 from lit_vision.models.backbones import resnet
 from lit_vision.models.classifier import Classifier
-from lit_vision.tasks.optim import ErrorWarmup, WarmupCosine, parameter_groups
+from lit_vision.tasks.optim import ErrorWarmup, WarmupCosine, WarmupMilestones, parameter_groups
 
 
 def classifier(**options):
@@ -179,3 +179,14 @@ def test_a_reloaded_schedule_continues_identically(cut, tmp_path):
     second.load_state_dict(state["schedule"])
     assert start + train(second, ERRORS[cut:]) == whole
     assert second.switched_at == first.switched_at == 6  # means of four: 87.5, 82.5, and 77.5 after step 5
+
+
+def test_warmup_milestones_by_hand():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.02)
+    schedule = WarmupMilestones(optimizer, milestones=[6, 8], warmup=4, start=0.5)
+    rates = []
+    for _ in range(10):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx([0.01, 0.0125, 0.015, 0.0175, 0.02, 0.02, 0.002, 0.002, 0.0002, 0.0002])

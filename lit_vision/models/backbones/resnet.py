@@ -10,7 +10,7 @@ family share their options, which are those of the function that they call; the 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ Shortcut = Literal["A", "B", "C"]
 StrideOn = Literal["1x1", "3x3"]
 Pool = Literal["pad", "ceil"]
 Pad = Literal["end", "both"]
+CifarShortcut = Literal["A", "B"]
 MakeShortcut = Callable[[int, int, int], nn.Module]
 MakeBlock = Callable[[int, int, int], "Block"]
 
@@ -44,6 +45,7 @@ class PadShortcut(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, pad: Pad) -> None:
         super().__init__()
+        _refuse_unknown("pad", pad, Pad)
         missing = outputs - inputs
         before = missing // 2 if pad == "both" else 0
         self.stride = stride
@@ -109,7 +111,8 @@ class ResNet(Backbone):
         widths: Channels that go into the first stage, then the output channels of each stage.
         first_level: Level of the first stage; the first block of every later one halves the resolution.
         zero_init: Whether the last norm of each block starts at zero, so that the block starts as its shortcut. Not in
-            the paper: from Goyal et al. (1706.02677), Section 5.1.
+            the paper: from Goyal et al. (1706.02677), Section 5.1. Plain nets and `norm: frozen` refuse it: no shortcut
+            to start as, and a scale that nothing would train.
         published: torchvision's weight enumeration that fits, or the reason why there is none.
     """
 
@@ -166,6 +169,7 @@ class ResNet(Backbone):
                 # The paper cites 1502.01852 without naming the form; its large models used the fan-out form (Eq. 14).
                 init.he_normal_(module.weight, mode="fan_out")
             elif zero_init and isinstance(module, Block):
+                _refuse_dead(module)
                 nn.init.zeros_(module.last_norm.weight)  # type: ignore[arg-type]
 
 
@@ -175,7 +179,13 @@ def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
 
 
 def shortcuts(option: Shortcut, pad: Pad, norm: MakeNorm) -> MakeShortcut:
-    """Factory of shortcuts by option A, B or C (Section 4.1)."""
+    """Factory of shortcuts by option A, B or C (Section 4.1).
+
+    Raises:
+        InputError: Option or pad are none of the choices.
+    """
+    _refuse_unknown("shortcut", option, Shortcut)
+    _refuse_unknown("pad", pad, Pad)
 
     def make(inputs: int, outputs: int, stride: int) -> nn.Module:
         same = inputs == outputs and stride == 1
@@ -202,7 +212,12 @@ def basic(norm: MakeNorm, shortcut: MakeShortcut | None) -> MakeBlock:
 
 
 def bottleneck(norm: MakeNorm, shortcut: MakeShortcut, stride_on: StrideOn) -> MakeBlock:
-    """Factory of 1x1, 3x3 and 1x1 convolutions (Figure 5, right); the width inside is a quarter of the output."""
+    """Factory of 1x1, 3x3 and 1x1 convolutions (Figure 5, right); the width inside is a quarter of the output.
+
+    Raises:
+        InputError: `stride_on` is none of the choices.
+    """
+    _refuse_unknown("stride_on", stride_on, StrideOn)
 
     def make(inputs: int, outputs: int, stride: int) -> Block:
         width = outputs // 4
@@ -243,7 +258,8 @@ def imagenet_basic(
         weights: File, or torchvision name for residual nets with option B; see `models/weights.py`.
     """
     make_norm = norms.make(norm)
-    block = basic(make_norm, shortcuts(shortcut, pad, make_norm) if residual else None)
+    make_shortcut = shortcuts(shortcut, pad, make_norm)
+    block = basic(make_norm, make_shortcut if residual else None)
     fits = residual and shortcut == "B"
     published = f"ResNet{2 + 2 * sum(depths)}_Weights" if fits else "theirs are residual with shortcut: B"
     net = ResNet(_stem(make_norm, pool), block, depths, (64, 64, 128, 256, 512), 2, zero_init, published)
@@ -286,7 +302,7 @@ def imagenet_bottleneck(
 def cifar(
     blocks: int,
     residual: bool,
-    shortcut: Literal["A", "B"] = "A",
+    shortcut: CifarShortcut = "A",
     pad: Pad = "end",
     norm: Norm = "bn",
     zero_init: bool = False,
@@ -305,14 +321,17 @@ def cifar(
         frozen_levels: Levels that are not trained.
         weights: File; see `models/weights.py`.
     """
+    _refuse_unknown("shortcut", shortcut, CifarShortcut)
     make_norm = norms.make(norm)
-    block = basic(make_norm, shortcuts(shortcut, pad, make_norm) if residual else None)
+    make_shortcut = shortcuts(shortcut, pad, make_norm)
+    block = basic(make_norm, make_shortcut if residual else None)
     stem = Stem(16, 3, 1, make_norm, None)
     net = ResNet(stem, block, (blocks,) * 3, (16, 16, 32, 64), 0, zero_init, "it has none for CIFAR")
     return _finish(net, frozen_levels, weights)
 
 
 def _stem(norm: MakeNorm, pool: Pool) -> Stem:
+    _refuse_unknown("pool", pool, Pool)
     padded = nn.MaxPool2d(3, 2, padding=1)
     return Stem(64, 7, 2, norm, padded if pool == "pad" else nn.MaxPool2d(3, 2, ceil_mode=True))
 
@@ -323,6 +342,20 @@ def _finish(net: ResNet, frozen_levels: Sequence[int], weights: str | None) -> R
     if frozen_levels:
         net.freeze(frozen_levels)
     return net
+
+
+def _refuse_unknown(key: str, value: str, choices: Any) -> None:
+    """In a recipe the parser would refuse it; in plain Python it would be taken for another choice."""
+    if value not in get_args(choices):
+        raise InputError(f"{key}: {value!r} is unknown; choose one of {', '.join(get_args(choices))}")
+
+
+def _refuse_dead(block: Block) -> None:
+    """A scale of zero must have a shortcut beside it, and must be trained."""
+    if block.shortcut is None:
+        raise InputError("zero_init: a plain net has no shortcuts, so that its output would stay zero; leave it out")
+    if not isinstance(block.last_norm.weight, nn.Parameter):
+        raise InputError("zero_init: norm: frozen would never train the scales away from zero; leave zero_init out")
 
 
 def plain18(**options: Any) -> ResNet:

@@ -1,0 +1,98 @@
+"""Detections as files: COCO's result format, and VOC's where the data are VOC's."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+from lit_vision.types import Batch, Detections, Target
+
+
+class DetectionFiles(L.Callback):
+    """Writes what `validate` and `test` find, in original pixels and with the data set's own ids.
+
+    `detections_<val|test>.json` is COCO's result format, which `pycocotools`' `loadRes` and the evaluation server read.
+    Data that name a `voc_results` prefix get VOC's files too, one a class, with 1-based inclusive corners.
+
+    Args:
+        folder: Where the files go, the run's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._found: list[tuple[int, Detections]] = []
+
+    def on_validation_batch_end(  # noqa: D102
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
+        self._keep(outputs, batch)
+
+    def on_test_batch_end(  # noqa: D102
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
+        self._keep(outputs, batch)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Writes the file of the monitored split; while fitting, the latest replaces the one before."""
+        self._write(trainer, "val")
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Writes the file of the test split."""
+        self._write(trainer, "test")
+
+    def _keep(self, outputs: Any, batch: Batch[list[Target]]) -> None:
+        if not isinstance(outputs, dict):
+            return  # another task's
+        ids = [int(target.image_id) for target in batch.targets]
+        self._found += zip(ids, outputs["found"], strict=True)
+
+    def _write(self, trainer: L.Trainer, split: str) -> None:
+        found, self._found = self._found, []
+        if trainer.sanity_checking or not found:
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        # Parts of several ranks are files of their own, joined by reading all of them.
+        rank = f".rank{trainer.global_rank}" if trainer.world_size > 1 else ""
+        path = self.folder / f"detections_{split}{rank}.json"
+        path.write_text(coco_results(found, data.category_ids), encoding="utf-8")
+        if data.voc_results:
+            names = data.image_names(split)
+            for name, lines in voc_results(found, data.class_names, names).items():
+                file = self.folder / "voc" / f"{data.voc_results}_{name}{rank}.txt"
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(lines, encoding="utf-8")
+
+
+def coco_results(found: list[tuple[int, Detections]], category_ids: list[int]) -> str:
+    """JSON in COCO's result format, one detection a line.
+
+    Args:
+        found: Image ids and detections in original pixels.
+        category_ids: The data set's number of each class.
+    """
+    lines = []
+    for image_id, detections in sorted(found, key=lambda entry: entry[0]):
+        boxes = detections.boxes.double()
+        boxes[:, 2:] -= boxes[:, :2]
+        for box, score, label in zip(
+            boxes.tolist(), detections.scores.tolist(), detections.labels.tolist(), strict=True
+        ):
+            entry = {"image_id": image_id, "category_id": category_ids[label], "bbox": box, "score": score}
+            lines.append(json.dumps(entry))
+    return "[" + ",\n".join(lines) + "]\n"
+
+
+def voc_results(
+    found: list[tuple[int, Detections]], class_names: list[str], image_names: dict[int, str]
+) -> dict[str, str]:
+    """Lines of VOC's competition 3 and 4 by class: image, score, and inclusive corners that count from 1."""
+    lines: dict[str, list[str]] = defaultdict(list, {name: [] for name in class_names})
+    for image_id, detections in sorted(found, key=lambda entry: entry[0]):
+        for (x1, y1, x2, y2), score, label in zip(
+            detections.boxes.tolist(), detections.scores.tolist(), detections.labels.tolist(), strict=True
+        ):
+            corners = f"{x1 + 1:.6f} {y1 + 1:.6f} {x2:.6f} {y2:.6f}"
+            lines[class_names[label]].append(f"{image_names[image_id]} {score:.6f} {corners}\n")
+    return {name: "".join(of_class) for name, of_class in lines.items()}

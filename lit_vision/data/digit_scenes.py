@@ -1,0 +1,78 @@
+"""Scenes of handwritten digits: the embedded detection data set, composed from what scikit-learn ships."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_vision.data import digit_scenes_source as source
+from lit_vision.data.annotations import Annotations
+from lit_vision.data.boxes import BoxData
+from lit_vision.data.findings import Reading
+from lit_vision.data.scenes import BoxPipeline
+
+
+class DigitScenes(BoxData):
+    """Up to six digits of several sizes on a shaded ground; every scene is a function of its split and index.
+
+    Nothing is stored, and no digit of a test scene was ever trained on. A mirrored digit is none: nothing is flipped.
+
+    Args:
+        size: Height and width of a scene in pixels.
+        train: Number of training scenes.
+        val: Number of validation scenes.
+        test: Number of test scenes.
+        pipeline: None leaves scenes as they are.
+        kwargs: See `BoxData`.
+    """
+
+    def __init__(
+        self,
+        size: int = 128,
+        train: int = 2000,
+        val: int = 200,
+        test: int = 200,
+        pipeline: BoxPipeline | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.size = size
+        self.counts = {"train": train, "val": val, "test": test}
+        self.preset = {"train": [size], "test": size, "cap": size, "flip": False}
+        super().__init__([str(digit) for digit in range(10)], pipeline, **kwargs)
+        self.boxes.read_image = read_scene
+
+    def readings(self) -> dict[str, Reading]:
+        """All scenes' boxes; the images are composed again when they are read."""
+        return {split: Reading(_annotate(split, count, self.size), []) for split, count in self.counts.items()}
+
+    def nominal_train(self) -> int:
+        """Number of training scenes."""
+        return self.counts["train"]
+
+
+def read_scene(split: Annotations, index: int) -> Tensor:
+    """The image of a scene; the folder's name is the data set's split."""
+    of_split: Any = split.folder.name
+    return source.scene(int(split.image_ids[index]), int(split.sizes[index, 0]), of_split).image
+
+
+def _annotate(split: Any, count: int, size: int) -> Annotations:
+    objects = [source.scene(index, size, split)[1:] for index in range(count)]
+    counts = torch.tensor([0, *(len(labels) for _, labels in objects)])
+    boxes = torch.cat([boxes for boxes, _ in objects])
+    none = torch.zeros(len(boxes), dtype=torch.bool)
+    names = [f"{split}-{index}" for index in range(count)]
+    return Annotations(
+        Path(split),
+        names,
+        torch.arange(count),
+        names,
+        torch.full((count, 2), size),
+        counts.cumsum(0),
+        boxes,
+        torch.cat([labels for _, labels in objects]),
+        none,
+        none,
+        (boxes[:, 2:] - boxes[:, :2]).prod(1),
+    )

@@ -1,0 +1,124 @@
+"""Pascal VOC, and a user's own data in VOC's format."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from lit_vision.data import findings, voc_xml
+from lit_vision.data.boxes import BoxData
+from lit_vision.data.findings import Reading
+from lit_vision.data.names import VOC_CLASSES
+from lit_vision.data.scenes import BoxPipeline
+from lit_vision.errors import InputError
+
+# Faster R-CNN's test scale: short side 600; the cap of 1000 is from the authors' code.
+_PRESET: dict[str, Any] = {"train": [600], "test": 600, "cap": 1000}
+
+
+class VocFormat(BoxData):
+    """Images and boxes in a folder with `Annotations/`, `ImageSets/Main/` and `JPEGImages/`.
+
+    Args:
+        root: The folder.
+        classes: Names of the classes, in order; None takes all that the annotations name, sorted.
+        train: Training list in `ImageSets/Main`.
+        val: Validation list; None for none.
+        test: Test list; None for none.
+        pipeline: None resizes to a short side of 600 pixels, at most 1000, and flips.
+        kwargs: See `BoxData`.
+
+    Raises:
+        InputError: If the folder or a list is missing.
+    """
+
+    preset = _PRESET
+    voc_results = "comp4_det_test"
+
+    def __init__(
+        self,
+        root: str,
+        classes: Sequence[str] | None = None,
+        train: str = "train",
+        val: str | None = "val",
+        test: str | None = "test",
+        pipeline: BoxPipeline | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise InputError(f"data.root {self.root}: there is no such folder")
+        self.lists = {split: name for split, name in {"train": train, "val": val, "test": test}.items() if name}
+        there = voc_xml.splits(self.root)
+        for split, name in self.lists.items():
+            if name not in there:
+                raise InputError(
+                    f"data.{split} {name}: {self.root}/ImageSets/Main has no such list, only {', '.join(there)}\n"
+                    f"name one of them, or null for no {split} split"
+                )
+        super().__init__(classes or voc_xml.class_names(self.root), pipeline, **kwargs)
+
+    def readings(self) -> dict[str, Reading]:
+        """Every list."""
+        return {split: voc_xml.read(self.root, name, self.class_names) for split, name in self.lists.items()}
+
+
+# Year and list of each part. The papers write a union as a sum, and `++` where VOC 2007's test set is trained on too.
+_TRAIN = {
+    "07": [("2007", "trainval")],
+    "12": [("2012", "trainval")],
+    "07+12": [("2007", "trainval"), ("2012", "trainval")],
+    "07++12": [("2007", "trainval"), ("2007", "test"), ("2012", "trainval")],
+}
+_IMAGES = {"07": 5011, "12": 11540, "07+12": 16551, "07++12": 21503}
+
+
+class VOC(BoxData):
+    """Pascal VOC 2007 and 2012: `VOC2007/` and `VOC2012/` below the root.
+
+    There is no validation split: every training set of the papers contains it; what is watched is the test split.
+    VOC 2012's test annotations are on its server alone: its figures are empty, and the result files are what to send.
+
+    Args:
+        root: The folder with both years, `VOCdevkit`.
+        train: `07`, `12`, `07+12`, or `07++12` (with VOC 2007's test images).
+        test: Year of the test split.
+        pipeline: None resizes to a short side of 600 pixels, at most 1000, and flips.
+        kwargs: See `BoxData`.
+
+    Raises:
+        InputError: If the files are not there; says how to get them.
+    """
+
+    preset = _PRESET
+    voc_results = "comp4_det_test"
+
+    def __init__(
+        self,
+        root: str = "data/VOCdevkit",
+        train: Literal["07", "12", "07+12", "07++12"] = "07",
+        test: Literal["07", "12"] = "07",
+        pipeline: BoxPipeline | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.root = Path(root)
+        self.train_set, self.test_set = train, test
+        if ("2007", "test") in _TRAIN[train] and test == "07":
+            raise InputError("data.train 07++12 contains VOC 2007's test images; set data.test to 12")
+        super().__init__(VOC_CLASSES, pipeline, monitor="test", **kwargs)
+
+    def readings(self) -> dict[str, Reading]:
+        """The union of the training lists, and the test list."""
+        train = findings.join([self._read(year, name) for year, name in _TRAIN[self.train_set]])
+        return {"train": train, "test": self._read(f"20{self.test_set}", "test")}
+
+    def nominal_train(self) -> int:
+        """Images of the training lists."""
+        return _IMAGES[self.train_set]
+
+    def _read(self, year: str, name: str) -> Reading:
+        folder = self.root / f"VOC{year}"
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder}: there is no such folder; lit-vision data where voc{year} shows what is expected"
+            )
+        return voc_xml.read(folder, name, self.class_names, labelled=(year, name) != ("2012", "test"))

@@ -1,0 +1,112 @@
+"""What every detector promises."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lit_vision.errors import InputError
+from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.normalise import Normalise
+from lit_vision.models.pyramid import Pyramid
+from lit_vision.types import Batch, Detections, Features, Target
+
+
+class ClassLayer(NamedTuple):
+    """A layer whose outputs belong to classes, laid out as [before, classes, after].
+
+    Attributes:
+        name: Path of the layer in the detector.
+        before: Anchors per location, or 1.
+        after: Values of a class: 1 score, or 4 offsets.
+    """
+
+    name: str
+    before: int
+    after: int
+
+
+class Detector(nn.Module, ABC):
+    """A network that finds objects. Contract tests find every subclass through `example`.
+
+    Losses, decoding and non-maximum suppression run in float32, also under autocast.
+
+    Args:
+        pyramid: Where the feature maps come from: a pyramid, or a backbone whose levels are used as they are.
+        num_classes: K.
+        normalise: Default: ImageNet's mean and standard deviation; the DataModule sets its own when a run starts.
+
+    Attributes:
+        published: torchvision's weight enumeration of this detector on ResNet-50-FPN; empty if there is none.
+        background: Whether class layers have one output more than there are classes, the last.
+    """
+
+    published: ClassVar[str] = ""
+    background: ClassVar[bool] = False
+
+    def __init__(self, pyramid: Pyramid | Backbone, num_classes: int, normalise: Normalise | None = None) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.normalise = normalise or Normalise()
+        self.pyramid = pyramid
+
+    @abstractmethod
+    def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
+        """Named scalar losses of a batch, to be summed; every trainable parameter has a part in them."""
+
+    @abstractmethod
+    def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
+        """Find objects.
+
+        Args:
+            images: uint8 [B, 3, H, W].
+            sizes: int64 [B, 2], height and width of each image without padding.
+
+        Returns:
+            Of each image, in the pixels of the batch; boxes end at the image's borders.
+        """
+
+    @abstractmethod
+    def static(self) -> Iterable[nn.Module]:
+        """The parts whose shapes depend on the images' size alone: backbone, pyramid, dense heads."""
+
+    def class_layers(self) -> list[ClassLayer]:
+        """The layers that depend on the number of classes: what a file of another number cannot fill."""
+        return []
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> "Detector":
+        """Build a small instance for the contract tests."""
+
+    def compile_static(self, **options: Any) -> None:
+        """Compile the static parts with `torch.compile`, in place: names in checkpoints stay as they are."""
+        for part in self.static():
+            part.compile(**options)
+
+    def extract(self, images: Tensor, sizes: Tensor) -> Features:
+        """Feature maps of a batch."""
+        features: Features = self.pyramid(self.normalise(images, sizes))
+        return features
+
+
+def width(pyramid: Pyramid | Backbone) -> int:
+    """The number of channels that all levels have.
+
+    Raises:
+        InputError: They differ, so that no head can serve them all.
+    """
+    widths = set(pyramid.channels.values())
+    if len(widths) != 1:
+        raise InputError(
+            f"one head serves all levels, but those of {type(pyramid).__name__} have {pyramid.channels} channels; "
+            "put a Pyramid on the backbone, or choose one level"
+        )
+    return widths.pop()
+
+
+def full_precision(images: Tensor) -> torch.autocast:
+    """Context without autocast on the device of `images`."""
+    return torch.autocast(images.device.type, enabled=False)

@@ -1,0 +1,193 @@
+"""Faster R-CNN (1506.01497) over one level or a pyramid (1612.03144, Section 4): proposals, and Fast R-CNN on them."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lit_vision.errors import InputError
+from lit_vision.models import detector_weights
+from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.detector import ClassLayer, Detector, full_precision, width
+from lit_vision.models.heads.box import BoxHead
+from lit_vision.models.normalise import Normalise
+from lit_vision.models.pyramid import Pyramid
+from lit_vision.models.rpn import ProposalNetwork
+from lit_vision.ops import box, losses, matching, selection
+from lit_vision.ops.matching import Matcher
+from lit_vision.ops.roi import Pooler
+from lit_vision.ops.sampling import Sampler
+from lit_vision.ops.selection import Selection
+from lit_vision.types import Batch, Detections, Features, Target
+
+# Fast R-CNN, Section 2.3, with background from [0, 0.5) as on COCO (Faster R-CNN, Section 4.2).
+MATCHER = Matcher(low=0.5, high=0.5)
+# FPN, Section 5.2; a quarter of them objects (Fast R-CNN, Section 2.3).
+SAMPLER = Sampler(size=512, fraction=0.25)
+# The threshold and the 0.5 are the authors' code's; 100 detections are those that COCO evaluates. The shortest side
+# is torchvision's.
+SELECTION = Selection(score=0.05, per_level=1000, nms=0.5, limit=100, smallest=1e-2)
+POOLER = Pooler()
+
+
+class RegionClassifier(nn.Module):
+    """Fast R-CNN on given feature maps and regions: the second stage.
+
+    Args:
+        channels: Of every level.
+        num_classes: K.
+        head: Makes the head from channels, cells per side and K.
+        pooler: Makes features of one size from regions.
+        matcher: Overlaps that make a region background or an object's.
+        sampler: Regions of an image that are trained.
+        selection: What is kept in detection; `per_level` has no effect.
+        box_beta: Where smooth L1 turns linear (1 in Fast R-CNN, Eq. 3); 0 for L1.
+        box_weights: Factors of the offsets, for targets of about unit variance (Fast R-CNN, Section 2.3).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int,
+        head: Callable[[int, int, int], BoxHead] = BoxHead,
+        pooler: Pooler = POOLER,
+        matcher: Matcher = MATCHER,
+        sampler: Sampler = SAMPLER,
+        selection: Selection = SELECTION,
+        box_beta: float = 1.0,
+        box_weights: box.Weights = (10.0, 10.0, 5.0, 5.0),
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.head = head(channels, pooler.size, num_classes)
+        self.pooler = pooler
+        self.matcher = matcher
+        self.sampler = sampler
+        self.selection = selection
+        self.box_beta = box_beta
+        self.box_weights = box_weights
+
+    def loss(
+        self, features: Features, regions: Sequence[Tensor], boxes: Sequence[Tensor], labels: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
+        """Log loss of sampled regions and box loss of those on objects, both divided by the number of regions.
+
+        Args:
+            features: {level: [B, C, H_l, W_l]}.
+            regions: [R, 4] of each image; the objects themselves are added.
+            boxes: [G, 4] of each image's objects.
+            labels: [G] of each image's objects.
+
+        Returns:
+            `cls` and `box`.
+        """
+        regions, matched = self._sample(regions, boxes)
+        logits, deltas = self.head(self.pooler(features, regions))
+        with full_precision(logits):
+            wanted = matching.labels_of(matched, torch.cat(list(labels)))
+            wanted = wanted.where(wanted != matching.NEGATIVE, self.num_classes)
+            on = (matched >= 0).nonzero()[:, 0]
+            targets = box.encode(torch.cat(list(boxes))[matched[on]], torch.cat(regions)[on], self.box_weights)
+            count = max(1, len(wanted))
+            return {
+                "cls": F.cross_entropy(logits.float(), wanted, reduction="sum") / count,
+                "box": losses.smooth_l1(deltas[on, wanted[on]].float(), targets, self.box_beta).sum() / count,
+            }
+
+    def detect(self, features: Features, regions: Sequence[Tensor], sizes: Tensor) -> list[Detections]:
+        """Classify and refine regions [R, 4] of each image; sizes int64 [B, 2] are those without padding."""
+        logits, deltas = self.head(self.pooler(features, regions))
+        with full_precision(logits):
+            found = box.decode(deltas.float(), torch.cat(list(regions))[:, None], self.box_weights)
+            counts = [len(each) for each in regions]
+            # Without background, the last class
+            scores = torch.split(logits.float().softmax(1)[:, :-1], counts)
+            boxes = torch.split(found[:, :-1], counts)
+            return [self._select(*image) for image in zip(scores, boxes, sizes, strict=True)]
+
+    def _sample(self, regions: Sequence[Tensor], boxes: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Regions to train of each image, and the objects that they match, counted over the batch."""
+        candidates = [torch.cat(both) for both in zip(regions, boxes, strict=True)]
+        matched = matching.assign(self.matcher, boxes, candidates)
+        chosen = [self.sampler(each >= 0, each == matching.NEGATIVE) for each in matched]
+        kept = [each[of] for each, of in zip(candidates, chosen, strict=True)]
+        return kept, torch.cat([each[of] for each, of in zip(matched, chosen, strict=True)])
+
+    def _select(self, scores: Tensor, boxes: Tensor, size: Tensor) -> Detections:
+        region, label = (scores > self.selection.score).nonzero(as_tuple=True)
+        boxes = box.clip(boxes[region, label], size)
+        return selection.suppress(boxes, scores[region, label], label, label, self.selection)
+
+
+class FasterRCNN(Detector):
+    """Two-stage detector, trained jointly: proposals are fixed inputs of the second stage (Section 3.2, ii).
+
+    Args:
+        pyramid: Levels 2 to 6 with pooling at the top in FPN; a backbone restricted to one level in Faster R-CNN.
+        num_classes: K; linked from the data in a recipe.
+        proposals: Makes the region proposal network behind the feature maps from their channels.
+        regions: Makes the second stage from the channels and K.
+        normalise: See `Detector`.
+        weights: File or torchvision name, see `models/detector_weights.py`.
+
+    Raises:
+        InputError: The pyramid's levels differ in width, there is none to pool from, or the weights cannot be found,
+            read or matched.
+    """
+
+    published = "FasterRCNN_ResNet50_FPN_Weights"
+    background = True
+
+    def __init__(
+        self,
+        pyramid: Pyramid | Backbone,
+        num_classes: int,
+        proposals: Callable[[int], ProposalNetwork] = ProposalNetwork,
+        regions: Callable[[int, int], RegionClassifier] = RegionClassifier,
+        normalise: Normalise | None = None,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__(pyramid, num_classes, normalise)
+        self.proposals = proposals(width(pyramid))
+        self.regions = regions(width(pyramid), num_classes)
+        if not set(self.regions.pooler.levels) & set(pyramid.channels):
+            raise InputError(
+                f"regions are pooled from levels {list(self.regions.pooler.levels)}, "
+                f"but there are maps of levels {sorted(pyramid.channels)} only; set regions.pooler.levels"
+            )
+        if weights is not None:
+            detector_weights.load(weights, self)
+
+    def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
+        """Losses `rpn_cls` and `rpn_box` of the proposals, `cls` and `box` of the regions."""
+        features = self.extract(batch.images, batch.sizes)
+        predictions = self.proposals.predict(features, batch.images.shape[-2:])
+        boxes, labels = zip(*map(matching.trainable, batch.targets), strict=True)
+        with full_precision(batch.images):
+            first = self.proposals.loss(predictions, boxes)
+            proposed = self.proposals.propose(predictions, batch.sizes, self.proposals.train_selection)
+        return first | self.regions.loss(features, [each.boxes for each in proposed], boxes, labels)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
+        """The best 100 boxes above 0.05 of 1000 proposals, after suppression within each class."""
+        features = self.extract(images, sizes)
+        predictions = self.proposals.predict(features, images.shape[-2:])
+        with full_precision(images):
+            proposed = self.proposals.propose(predictions, sizes, self.proposals.test_selection)
+        return self.regions.detect(features, [each.boxes for each in proposed], sizes)
+
+    def static(self) -> Iterable[nn.Module]:
+        """Pyramid and proposal head: how many regions there are depends on the images' content."""
+        return self.pyramid, self.proposals.head
+
+    def class_layers(self) -> list[ClassLayer]:
+        """Scores and offsets of the second stage."""
+        return [ClassLayer("regions.head.cls", 1, 1), ClassLayer("regions.head.box", 1, 4)]
+
+    @classmethod
+    def example(cls) -> "FasterRCNN":
+        """On a ResNet-18 with a narrow pyramid."""
+        return cls(Pyramid(resnet.resnet18(), levels=range(2, 7), channels=32), num_classes=3)

@@ -1,0 +1,171 @@
+"""Region proposal network (1506.01497, Section 3.1), over one level or a pyramid (1612.03144, Section 4.1)."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lit_vision.models import detector_weights
+from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.detector import Detector, full_precision, width
+from lit_vision.models.heads.proposal import ProposalHead
+from lit_vision.models.normalise import Normalise
+from lit_vision.models.pyramid import Pyramid
+from lit_vision.ops import box, losses, matching, selection
+from lit_vision.ops.anchor import Anchors
+from lit_vision.ops.matching import Matcher
+from lit_vision.ops.sampling import Sampler
+from lit_vision.ops.selection import Selection
+from lit_vision.types import Batch, Detections, Features, Predictions, Target
+
+# Faster R-CNN, Section 3.1.2 and 3.1.3.
+MATCHER = Matcher(low=0.3, high=0.7, force=True)
+SAMPLER = Sampler(size=256, fraction=0.5)
+# 0.7 is from Section 3.3; 2000 proposals in training and 1000 in testing from FPN, Section 5.2, where the limit before
+# suppression is the authors' code's. Their 16 pixels for the shortest side would lose small objects on a pyramid; what
+# is thinner than a thousandth holds nothing to pool.
+TRAIN = Selection(score=0.0, per_level=2000, nms=0.7, limit=2000, smallest=1e-3)
+TEST = Selection(score=0.0, per_level=1000, nms=0.7, limit=1000, smallest=1e-3)
+
+
+class ProposalNetwork(nn.Module):
+    """Proposes regions on given feature maps: the part that the RPN detector and Faster R-CNN have in common.
+
+    Args:
+        channels: Of every level.
+        head: Makes the head from channels and anchors per location.
+        anchors: Default: one scale a level, 32 pixels on P2 to 512 on P6, and three ratios (FPN, Section 4.1).
+            Those that cross the image's border are trained like all others, as in FPN.
+        matcher: Overlaps that make an anchor background or an object's.
+        sampler: Anchors of an image that are trained.
+        train: What is proposed to a second stage in training.
+        test: What is proposed in detection.
+        box_beta: Where smooth L1 turns linear; 0 for L1. Not in the papers; 1/9 is from the authors' code.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        head: Callable[[int, int], ProposalHead] = ProposalHead,
+        anchors: Anchors | None = None,
+        matcher: Matcher = MATCHER,
+        sampler: Sampler = SAMPLER,
+        train: Selection = TRAIN,
+        test: Selection = TEST,
+        box_beta: float = 1 / 9,
+    ) -> None:
+        super().__init__()
+        self.anchors = anchors or Anchors(base=8, scales=(1,))
+        self.head = head(channels, self.anchors.per_location)
+        self.matcher = matcher
+        self.sampler = sampler
+        self.train_selection = train
+        self.test_selection = test
+        self.box_beta = box_beta
+
+    def predict(self, features: Features, image_size: Sequence[int]) -> Predictions:
+        """What the head says about every anchor of a padded batch of that height and width."""
+        logits, deltas = self.head(features)
+        return Predictions(logits, deltas, *self.anchors(features, image_size))
+
+    def loss(self, predictions: Predictions, objects: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Log loss of sampled anchors and box loss of the positive ones, both divided by their number.
+
+        With that divisor the two terms balance without the lambda of Eq. 1, as in the authors' code.
+
+        Args:
+            predictions: Of the batch.
+            objects: Boxes [G, 4] of each image.
+
+        Returns:
+            `rpn_cls` and `rpn_box`.
+        """
+        anchors = predictions.anchors
+        matched = torch.stack(matching.assign(self.matcher, objects, [anchors] * len(objects)))
+        sampled = self.sampler(matched >= 0, matched == matching.NEGATIVE)
+        image, anchor = sampled.nonzero(as_tuple=True)
+        matched = matched[image, anchor]
+        cls = F.binary_cross_entropy_with_logits(
+            predictions.logits[image, anchor, 0].float(), (matched >= 0).float(), reduction="sum"
+        )
+        positive = matched >= 0
+        wanted = box.encode(torch.cat(list(objects))[matched[positive]], anchors[anchor[positive]])
+        deltas = predictions.deltas[image[positive], anchor[positive]].float()
+        off = losses.smooth_l1(deltas, wanted, self.box_beta).sum()
+        count = max(1, len(image))
+        return {"rpn_cls": cls / count, "rpn_box": off / count}
+
+    @torch.no_grad()
+    def propose(self, predictions: Predictions, sizes: Tensor, limits: Selection) -> list[Detections]:
+        """The best regions of each image, after suppression within each level; all have label 0.
+
+        Args:
+            predictions: Of the batch.
+            sizes: int64 [B, 2], heights and widths without padding.
+            limits: `train_selection` or `test_selection`.
+        """
+        logits = predictions.logits.float()
+        anchor, level = selection.top(logits, predictions.counts, limits.per_level)
+        scores = logits[..., 0].gather(1, anchor).sigmoid()
+        deltas = predictions.deltas.float().gather(1, anchor[..., None].expand(-1, -1, 4))
+        boxes = box.clip(box.decode(deltas, predictions.anchors[anchor]), sizes)
+        label = torch.zeros_like(level)
+        return [selection.suppress(*image, level, label, selection=limits) for image in zip(boxes, scores, strict=True)]
+
+
+class RPN(Detector):
+    """A region proposal network as a detector of its own: class-agnostic, every object is of class 0.
+
+    Args:
+        pyramid: Levels 2 to 6 with pooling at the top in FPN; a backbone restricted to one level in Faster R-CNN.
+        num_classes: Accepted because the data's number is linked to every detector; proposals have no class.
+        proposals: Makes the network behind the feature maps from their channels.
+        normalise: See `Detector`.
+        weights: File or torchvision name of a Faster R-CNN, see `models/detector_weights.py`.
+
+    Raises:
+        InputError: The pyramid's levels differ in width, or the weights cannot be found, read or matched.
+    """
+
+    published = "FasterRCNN_ResNet50_FPN_Weights"
+
+    def __init__(
+        self,
+        pyramid: Pyramid | Backbone,
+        num_classes: int = 1,
+        proposals: Callable[[int], ProposalNetwork] = ProposalNetwork,
+        normalise: Normalise | None = None,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__(pyramid, num_classes, normalise)
+        self.proposals = proposals(width(pyramid))
+        if weights is not None:
+            detector_weights.load(weights, self)
+
+    def predict(self, images: Tensor, sizes: Tensor) -> Predictions:
+        """What the head says about every anchor; images uint8 [B, 3, H, W], sizes int64 [B, 2]."""
+        return self.proposals.predict(self.extract(images, sizes), images.shape[-2:])
+
+    def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
+        """Losses `rpn_cls` and `rpn_box` (Faster R-CNN, Eq. 1)."""
+        predictions = self.predict(batch.images, batch.sizes)
+        with full_precision(batch.images):
+            return self.proposals.loss(predictions, [matching.trainable(target)[0] for target in batch.targets])
+
+    @torch.no_grad()
+    def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
+        """Up to 1000 proposals of each image."""
+        predictions = self.predict(images, sizes)
+        with full_precision(images):
+            return self.proposals.propose(predictions, sizes, self.proposals.test_selection)
+
+    def static(self) -> Iterable[nn.Module]:
+        """Pyramid and head."""
+        return self.pyramid, self.proposals.head
+
+    @classmethod
+    def example(cls) -> "RPN":
+        """On a ResNet-18 with a narrow pyramid."""
+        return cls(Pyramid(resnet.resnet18(), levels=range(2, 7), channels=32))

@@ -1,0 +1,64 @@
+"""Box arithmetic: the parameterisation of R-CNN and clipping."""
+
+import math
+
+import torch
+from torch import Tensor
+
+Weights = tuple[float, float, float, float]
+
+ONES: Weights = (1.0, 1.0, 1.0, 1.0)
+# Not in the papers: their code limits the growth to 1000 pixels from a 16-pixel cell, so that exp() stays finite.
+MAX_LOG_SCALE = math.log(1000 / 16)
+
+
+def encode(boxes: Tensor, anchors: Tensor, weights: Weights = ONES) -> Tensor:
+    """Offsets that lead from anchors to boxes (Faster R-CNN, Eq. 2).
+
+    Args:
+        boxes: [..., 4] xyxy, each with positive area.
+        anchors: [..., 4] xyxy, one for each box, each with positive area.
+        weights: Factors of `tx, ty, tw, th`; (10, 10, 5, 5) in Fast R-CNN's box head, which amounts to targets
+            divided by their typical standard deviations.
+
+    Returns:
+        [..., 4], `tx ty tw th`.
+    """
+    centres, sizes = _centres_and_sizes(boxes)
+    origins, scales = _centres_and_sizes(anchors)
+    offsets = torch.cat([(centres - origins) / scales, torch.log(sizes / scales)], -1)
+    return offsets * offsets.new_tensor(weights)
+
+
+def decode(deltas: Tensor, anchors: Tensor, weights: Weights = ONES) -> Tensor:
+    """Boxes from anchors and offsets: the inverse of `encode`, for growth up to `MAX_LOG_SCALE`.
+
+    Args:
+        deltas: [..., 4].
+        anchors: [..., 4] xyxy, of a shape that broadcasts with `deltas`.
+        weights: As in `encode`.
+
+    Returns:
+        [..., 4] xyxy, not clipped.
+    """
+    shifts, growth = torch.split(deltas / deltas.new_tensor(weights), 2, -1)
+    origins, scales = _centres_and_sizes(anchors)
+    centres = origins + shifts * scales
+    halves = growth.clamp(max=MAX_LOG_SCALE).exp() * scales / 2
+    return torch.cat([centres - halves, centres + halves], -1)
+
+
+def clip(boxes: Tensor, sizes: Tensor) -> Tensor:
+    """Cut boxes off at the borders of their image.
+
+    Args:
+        boxes: [..., R, 4] xyxy.
+        sizes: [..., 2], height and width of each image.
+    """
+    limits = sizes.to(boxes)[..., None, [1, 0, 1, 0]]
+    return torch.minimum(boxes.clamp(min=0), limits)
+
+
+def _centres_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    lower, upper = torch.split(boxes, 2, -1)
+    return (lower + upper) / 2, upper - lower

@@ -1,0 +1,77 @@
+"""Fixed-size features of regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torchvision.ops import roi_align, roi_pool
+
+from lit_vision.types import Features
+
+Op = Literal["align", "pool"]
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """Pools regions to one size, each from the level of its own size.
+
+    Attributes:
+        size: Cells of the result, per side.
+        op: `align` interpolates (RoIAlign, without the later half-pixel shift); `pool` takes maxima of cells rounded
+            to whole pixels (Fast R-CNN, Section 2.1), which both papers used and no current code does.
+        sampling_ratio: Points per side of a cell that `align` averages; 0 for as many as there are pixels.
+        levels: Levels to pool from, ascending, as far as there are such maps. P6 is for proposals only (FPN,
+            Section 4.1).
+    """
+
+    size: int = 7
+    op: Op = "align"
+    sampling_ratio: int = 2
+    levels: Sequence[int] = (2, 3, 4, 5)
+
+    def __call__(self, features: Features, boxes: Sequence[Tensor]) -> Tensor:
+        """Pool regions.
+
+        Args:
+            features: {level: [B, C, H_l, W_l]}.
+            boxes: float32 [R_b, 4] of each image.
+
+        Returns:
+            [R, C, size, size], in the order of `boxes` and the dtype of `features`.
+        """
+        levels = [level for level in self.levels if level in features]
+        images = torch.cat([each.new_full((len(each), 1), index) for index, each in enumerate(boxes)])
+        rois = torch.cat([images, torch.cat(list(boxes))], 1)
+        of_level = levels_of(rois[:, 1:], levels[0], levels[-1])
+        chosen = [(of_level == level).nonzero()[:, 0] for level in levels]
+        # A level without regions is asked too: it stays in the graph, and its layers get a gradient of zero.
+        pooled = [self._pool(features[level], rois[of], level) for level, of in zip(levels, chosen, strict=True)]
+        return torch.cat(pooled)[torch.cat(chosen).argsort()]
+
+    def _pool(self, feature: Tensor, rois: Tensor, level: int) -> Tensor:
+        # Corners need float32: a half-precision 1000 is known to the nearest pixel or worse.
+        source, scale = feature.to(rois.dtype), 1 / 2**level
+        if self.op == "pool":
+            pooled: Tensor = roi_pool(source, rois, self.size, scale)
+        else:
+            pooled = roi_align(source, rois, self.size, scale, self.sampling_ratio)
+        return pooled.to(feature.dtype)
+
+
+def levels_of(boxes: Tensor, lowest: int, highest: int, canonical: int = 4) -> Tensor:
+    """Level that each box is pooled from: `floor(canonical + log2(sqrt(w h) / 224))` (FPN, Eq. 1).
+
+    Args:
+        boxes: [R, 4] xyxy, in the pixels of the network's input.
+        lowest: Smaller boxes are pooled from this level.
+        highest: Larger boxes are pooled from this level.
+        canonical: Level of a 224-pixel box, ImageNet's size.
+
+    Returns:
+        int64 [R].
+    """
+    sides = (boxes[:, 2:] - boxes[:, :2]).prod(1).sqrt()
+    # The small number, from the authors' code, keeps boxes of exactly 112, 224 and 448 pixels on the upper side.
+    return torch.floor(canonical + torch.log2(sides / 224) + 1e-6).clamp(lowest, highest).long()

@@ -1,0 +1,100 @@
+"""A sample of images by weights is the sample of images itself."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from lit_vision.errors import InputError
+from lit_vision.metrics import bootstrap
+from lit_vision.metrics.coco import CocoAP
+from lit_vision.metrics.matches import average_precision
+from lit_vision.metrics.voc import VocAP
+from tests.metrics import scenes
+from tests.metrics.scenes import found, measure, truth
+
+BOX, MISS = [0, 0, 10, 10], [300, 300, 310, 310]
+METRICS = [
+    partial(CocoAP, "official", num_classes=3),
+    partial(VocAP, "area", num_classes=3),
+    partial(VocAP, "11point", num_classes=3),
+]
+
+
+def drawn(images, times):
+    """The sample as a data set: copies are neighbours, with ids of their own."""
+    order = np.argsort([int(target.image_id) for target in images[1]])
+    rows = np.repeat(order, times)
+    return [images[0][row] for row in rows], [
+        images[1][row]._replace(image_id=torch.tensor(new)) for new, row in enumerate(rows)
+    ]
+
+
+UNTIED = scenes.random(seed=1, crowds=0.2, difficult=0.2)
+TIED = scenes.random(seed=2, scores=3)  # between images; within one image the copies would have to choose an order
+TIED = [type(one)(*(rows[:1] for rows in one)) for one in TIED[0]], TIED[1]
+
+
+@pytest.mark.parametrize("make", METRICS)
+@pytest.mark.parametrize("images", [UNTIED, TIED], ids=["untied", "tied"])
+def test_weights_are_copies(make, images):
+    metric = make()
+    measure(metric, *images)
+    times = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), size=4)
+    times[0] = 1
+    ap = 100 * average_precision(metric.matches(), times, metric.interpolation)
+    for sample in range(len(times)):
+        whole = make()
+        figure = measure(whole, *drawn(images, times[sample]))[whole.figure]
+        by_class = whole.per_class()["ap50" if isinstance(whole, CocoAP) else "ap"]
+        np.testing.assert_allclose(ap[sample], by_class, atol=1e-9)
+        assert np.nanmean(ap[sample]) == pytest.approx(figure.item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_the_value_is_the_metric_s_own_and_lies_inside(make):
+    images = scenes.random(seed=2)
+    metric = make()
+    figures = measure(metric, *images)
+    ends = bootstrap.intervals(make, *images, samples=200)
+    assert list(ends) == [metric.figure, "per_class"]
+    value, low, high = ends[metric.figure]
+    assert value.item() == pytest.approx(figures[metric.figure].item(), abs=1e-9)
+    assert low < value < high
+    assert ends["per_class"].value.shape == (3,)
+    assert (ends["per_class"].low < ends["per_class"].high).all()
+
+
+def test_the_seed_decides_and_the_order_of_images_does_not():
+    images = scenes.random(seed=3)
+    run = partial(bootstrap.intervals, METRICS[1], samples=100)
+    one = run(*images, seed=1)["map"]
+    assert run(*(list(reversed(part)) for part in images), seed=1)["map"] == one
+    assert run(*images, seed=2)["map"] != one
+
+
+def test_a_binomial_by_hand():
+    """Half of 40 images found, the rest missed: AP is the share found, whose deviation is sqrt(0.5 * 0.5 / 40)."""
+    detections = [found([BOX if n % 2 else MISS], [0.9 if n % 2 else 0.1]) for n in range(40)]
+    images = detections, [truth(n, [BOX]) for n in range(40)]
+    value, low, high = bootstrap.intervals(VocAP, *images, samples=2000)["map"]
+    assert value == 50
+    deviation = 100 * (0.25 / 40) ** 0.5
+    assert (low.item(), high.item()) == pytest.approx((50 - 1.96 * deviation, 50 + 1.96 * deviation), abs=2)
+
+
+def test_classes_that_a_sample_lacks():
+    """Class 2 is in one image of two: samples without it say nothing about it. Class 1 never has an object."""
+    images = [found([BOX], [0.9]), found([BOX], [0.9], [2])], [truth(1, [BOX]), truth(2, [BOX], [2])]
+    ends = bootstrap.intervals(partial(VocAP, num_classes=3), *images, samples=50)
+    assert ends["map"].low == ends["map"].high == 100
+    assert torch.equal(ends["per_class"].low.isnan(), torch.tensor([False, True, False]))
+    assert ends["per_class"].high[2] == 100
+
+
+@pytest.mark.parametrize(("count", "samples", "level"), [(0, 10, 95), (1, 0, 95), (1, 10, 100)])
+def test_bad_input_is_told(count, samples, level):
+    message = f"bootstrap got {count} images, samples={samples}, level={level}; give at least one image"
+    with pytest.raises(InputError, match=message):
+        bootstrap.intervals(VocAP, [found()] * count, [truth(1)] * count, samples, level)
