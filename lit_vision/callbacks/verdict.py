@@ -1,5 +1,6 @@
 """After the test pass: `result.json`, the final table, and the verdict in W&B's summary."""
 
+import math
 import platform
 import time
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ class Verdict(L.Callback):
             "card": self.experiment.card_content,
         }
 
-    def _last_training(self) -> dict[str, float]:
+    def _last_training(self) -> dict[str, float | None]:
         """Training figures of the last logged step: what the papers' training curves end at."""
         if not self.folder.metrics.is_file():
             return {}
@@ -100,8 +101,10 @@ class Verdict(L.Callback):
         return self.seconds_before + time.monotonic() - self._started
 
 
-def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    return {name: float(value) for name, value in figures.items() if name.startswith(prefix)}
+def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
+    """Figures of a phase; None where there was nothing to measure, as JSON has no NaN."""
+    named = {name: float(value) for name, value in figures.items() if name.startswith(prefix) and value is not None}
+    return {name: None if math.isnan(value) else value for name, value in named.items()}
 
 
 def hardware(trainer: L.Trainer) -> dict[str, Any]:
@@ -120,7 +123,8 @@ def table(result: dict[str, Any], experiment: Experiment, folder: RunFolder) -> 
     """The final table as text: metric, expected, got, verdict; then relations and the run's folder."""
     lines = [("metric", "expected", "got", "verdict")]
     expected = {result["metric"]: result["expected"]} | result["also"]
-    for name in [*expected, *(name for name in result["figures"] if name not in expected)]:
+    per_class = [name for name in result["figures"] if name.count("/") > 1]
+    for name in dict.fromkeys([*expected, *(name for name in result["figures"] if name not in per_class)]):
         got = result["figures"].get(name)
         paper = expected.get(name)
         tolerance = f" ± {result['tolerance']:g}" if name == result["metric"] and paper is not None else ""
@@ -139,6 +143,8 @@ def table(result: dict[str, Any], experiment: Experiment, folder: RunFolder) -> 
         title,
         *("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines),
     ]
+    if per_class:
+        text.append(f"figures of single classes are in {folder.result}")
     return "\n".join([*text, *_remarks(result, experiment), f"run: {folder.path}"])
 
 

@@ -1,9 +1,13 @@
 """COCO, and a user's own data in COCO's format."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from lit_vision.data import coco_json, findings
+from lit_vision.data.annotations import Annotations
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.coco_json import Category
 from lit_vision.data.findings import Reading
@@ -98,11 +102,12 @@ class COCO(BoxData):
         val: Validation split.
         test: `test-dev2017`, whose annotations are on the server alone: the run writes the file to send. None tests on
             `val`.
+        only: Ids of the only images to use, for a look at a few; None uses all.
         pipeline: None resizes to a short side of 800 pixels, at most 1333, and flips.
         kwargs: See `BoxData`.
 
     Raises:
-        InputError: If the files are not there; says how to get them.
+        InputError: If the files are not there; says how to get them. If no image has one of the ids.
     """
 
     def __init__(
@@ -111,11 +116,13 @@ class COCO(BoxData):
         train: Split = "train2017",
         val: Split = "val2017",
         test: Literal["test-dev2017"] | None = None,
+        only: Sequence[int] | None = None,
         pipeline: BoxPipeline | None = None,
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
         self.names: dict[str, str] = {"train": train, "val": val} | ({"test": test} if test else {})
+        self.only = only
         ids, class_names = zip(*COCO_CATEGORIES, strict=True)
         super().__init__(class_names, pipeline, ids, **kwargs)
 
@@ -125,6 +132,11 @@ class COCO(BoxData):
             split: findings.join([self._read(part) for part in _PARTS.get(name, (name,))])
             for split, name in self.names.items()
         }
+
+    def read(self) -> dict[str, Annotations]:
+        """Both splits, or of them the images asked for."""
+        splits = super().read()
+        return splits if self.only is None else {name: _chosen(split, self.only) for name, split in splits.items()}
 
     def nominal_train(self) -> int:
         """Training images with annotations, of 118,287 in all."""
@@ -144,3 +156,10 @@ class COCO(BoxData):
         if split in ("minival2014", "valminusminival2014"):
             return annotations / "instances_val2014.json", self.root / "val2014", annotations / f"ids_{split}.txt"
         return annotations / f"instances_{split}.json", self.root / split, None
+
+
+def _chosen(split: Annotations, ids: Sequence[int]) -> Annotations:
+    missing = sorted(set(ids) - set(split.image_ids.tolist()))
+    if missing:
+        raise InputError(f"data.only: {split.folder} has no image {missing[0]} among its {len(split)}")
+    return split.take(torch.isin(split.image_ids, torch.tensor(list(ids))).nonzero().flatten())

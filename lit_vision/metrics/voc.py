@@ -58,7 +58,7 @@ class VocAP(ClassMetric):
         matches = self.matches()
         once = np.ones((1, len(matches.positives)), dtype=np.int64)
         ap = torch.from_numpy(100 * average_precision(matches, once, self.interpolation)[0])
-        self._by_class = {"ap": ap}
+        self._by_class = {self.figure: ap}
         return {self.figure: ap.nanmean()}
 
     def matches(self) -> Matches:

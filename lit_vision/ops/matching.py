@@ -42,7 +42,7 @@ def match(overlap: Tensor, low: float, high: float, force: bool = False) -> Tens
     """Assign by an overlap matrix; see `Matcher`.
 
     Args:
-        overlap: [G, A], G may be 0.
+        overlap: [G, A]; either may be 0.
         low: As in `Matcher`.
         high: As in `Matcher`.
         force: As in `Matcher`. An object that overlaps no anchor at all forces none.
@@ -50,7 +50,7 @@ def match(overlap: Tensor, low: float, high: float, force: bool = False) -> Tens
     Returns:
         int64 [A]: index of the object, `NEGATIVE` or `IGNORED`.
     """
-    if overlap.shape[0] == 0:
+    if overlap.numel() == 0:
         return torch.full(overlap.shape[1:], NEGATIVE, device=overlap.device)
     value, best = overlap.max(0)
     matched = best.masked_fill(value < high, IGNORED).masked_fill(value < low, NEGATIVE)

@@ -3,6 +3,11 @@
 import pytest
 
 DIGITS = ("--config", "quickstart/digits")
+MINE = """\
+model: {class_path: lit_vision.tasks.signal.SignalPropagation}
+data:
+  class_path: lit_vision.data.digits.Digits
+"""
 
 
 @pytest.mark.parametrize(
@@ -40,11 +45,34 @@ DIGITS = ("--config", "quickstart/digits")
             ["fit", *DIGITS, "--data", "lit_vision.data.digit.Digits"],
             "there is no module 'lit_vision.data.digit'; did you mean 'lit_vision.data.digits'?",
         ),
-        (["fit", *DIGITS, "--trainer.max_steps", "many"], "--trainer.max_steps: trainer.max_steps: "),
-        (["fit", *DIGITS, "--data.batch_size", "many"], "--data.batch_size: data.batch_size: "),
+        (["fit", *DIGITS, "--trainer.max_steps", "many"], "--trainer.max_steps should be a whole number, got 'many'"),
+        (["fit", *DIGITS, "--data.batch_size", "1.5"], "--data.batch_size should be a whole number, got '1.5'"),
+        (
+            ["fit", *DIGITS, "--model.channels_last", "maybe"],
+            "--model.channels_last should be true or false, got 'maybe'",
+        ),
+        (["fit", *DIGITS, "--model.optimizer.lr", "fast"], "--model.optimizer.lr should be a number, got 'fast'"),
+        (
+            ["fit", *DIGITS, "--model.schedule.steps", "[1, 2"],
+            "--model.schedule.steps should be a whole number, got '[1, 2'",
+        ),
         (
             ["fit", *DIGITS, "--model.net.backbone.norm", "layer"],
-            "--model.net.backbone.norm: model.net.backbone.norm: ",
+            "--model.net.backbone.norm should be one of bn, sync, frozen, gn, got 'layer'",
+        ),
+        (
+            ["fit", *DIGITS, "--trainer.precision", "bf17"],
+            "--trainer.precision should be a whole number or one of transformer-engine, ",
+        ),
+        (["fit", *DIGITS, "--trainer.precision", "bf17"], ", …, got 'bf17'; did you mean 'bf16'?"),
+        (
+            ["fit", *DIGITS, "--model.optimizer", "torch.optim.SDG"],
+            "--model.optimizer: torch.optim has no 'SDG'; did you mean 'SGD'?",
+        ),
+        (["fit", *DIGITS, "--model.net", "3"], "--model.net: Not a valid subclass of Classifier, got '3'"),
+        (
+            ["fit", *DIGITS, "--data.pipeline.pad", "2"],
+            "data.pipeline has no class of its own to take this option; name one first, by its class path",
         ),
         (["fit", *DIGITS, "--trainer.max_steps.x", "1"], "trainer.max_steps is 400, which has no keys"),
         (["fit", *DIGITS, "--model.net.num_classes", "7"], "model.net.num_classes is 7, but Digits has 10 classes"),
@@ -86,7 +114,7 @@ DIGITS = ("--config", "quickstart/digits")
             "lit-vision predict: argument --top: expected a whole number of at least 1, got '0'",
         ),
         (["predict", "--ckpt_path", "last.ckpt", "cat.png"], "last.ckpt: there is no such file"),
-        (["recipes", "ls", "--paper", "vgg"], "--paper vgg: no recipe belongs to it; choose from: quickstart, "),
+        (["recipes", "ls", "--paper", "vgg"], "--paper vgg: no recipe belongs to it; choose from: "),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
 )
@@ -102,6 +130,11 @@ def test_slip(command, arguments, expected):
         ("data: [1\n", "mine.yaml, line 2: "),
         ("trainer: {max_steps: 1}\n", "mine: data needs a class_path; see lit-vision recipes ls for examples"),
         ("dat: {}\n", "mine.yaml: unknown key 'dat'; did you mean 'data'?"),
+        (MINE + "  init_args: {batch_size: many}\n", "mine.yaml: data.batch_size should be a whole number, got 'many'"),
+        (
+            MINE + "  init_args: {monitor: tset}\n",
+            "data.monitor should be one of val, test, got 'tset'; did you mean 'test'?",
+        ),
         ("card: {metrik: x}\n", "mine.yaml: card has no key 'metrik'; did you mean 'metric'?"),
     ],
 )

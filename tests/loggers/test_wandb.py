@@ -166,11 +166,13 @@ def test_online_only_with_a_key_and_never_against_the_environment(
     assert os.environ.get("WANDB_MODE") == (environment.get("WANDB_MODE") or None)
 
 
-def test_what_would_block_or_prompt_is_bounded():
-    settings = described()._wandb_init["settings"]
-    assert settings.init_timeout == 30
-    assert getattr(settings, "finish_timeout", 60) == 60  # releases before it exists wait for the upload
-    assert "anonymous" not in described()._wandb_init  # W&B warns of the mere key
+@pytest.mark.parametrize(("mode", "limit"), [("online", 60), ("offline", 0)])
+def test_what_would_block_or_prompt_is_bounded(monkeypatch, mode, limit):
+    monkeypatch.setenv("WANDB_MODE", mode)
+    arguments = described()._wandb_init
+    assert arguments["settings"].init_timeout == 30
+    assert getattr(arguments["settings"], "finish_timeout", limit) == limit  # older releases wait for the upload
+    assert "anonymous" not in arguments  # W&B warns of the mere key
 
 
 class Run:

@@ -47,7 +47,7 @@ def test_weights_are_copies(make, images):
     for sample in range(len(times)):
         whole = make()
         figure = measure(whole, *drawn(images, times[sample]))[whole.figure]
-        by_class = whole.per_class()["ap50" if isinstance(whole, CocoAP) else "ap"]
+        by_class = whole.per_class()["ap50" if isinstance(whole, CocoAP) else "map"]
         np.testing.assert_allclose(ap[sample], by_class, atol=1e-9)
         assert np.nanmean(ap[sample]) == pytest.approx(figure.item(), abs=1e-9)
 

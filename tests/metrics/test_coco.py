@@ -150,7 +150,7 @@ def test_in_a_collection_the_images_are_kept_once():
         alone |= measure(metric, *images)
     assert same(figures, alone)
     assert len(collection.compute_groups) == 1
-    assert collection["VocAP"].per_class()["ap"].shape == (3,)
+    assert collection["VocAP"].per_class()["map"].shape == (3,)
     collection.reset()
     collection.update(images[0][:4], images[1][:4])
     assert collection.compute()["map"] == measure(VocAP(), images[0][:4], images[1][:4])["map"]

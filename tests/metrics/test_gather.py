@@ -28,7 +28,7 @@ def figures(rows):
     for row in rows:
         metrics.update(found[row : row + 1], targets[row : row + 1])
     result = {name: value.nan_to_num(-1) for name, value in metrics.compute().items()}
-    return result | {"by class": metrics["VocAP"].per_class()["ap"]}, len(metrics["CocoAP"].image_ids)
+    return result | {"by class": metrics["VocAP"].per_class()["map"]}, len(metrics["CocoAP"].image_ids)
 
 
 def rank(number, world, shares, folder):

@@ -105,8 +105,8 @@ def test_classes_with_and_without_objects():
     )
     metric = VocAP(num_classes=4)
     assert measure(metric, *images)["map"].item() == percent(1 / 2)
-    assert metric.per_class()["ap"][:2].tolist() == [pytest.approx(100), 0]
-    assert metric.per_class()["ap"][2:].isnan().all()
+    assert metric.per_class()["map"][:2].tolist() == [pytest.approx(100), 0]
+    assert metric.per_class()["map"][2:].isnan().all()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_the_devkit_s_loop_gives_the_same(scores, iou):
             metric = VocAP(style, iou=iou, num_classes=3)
             measure(metric, *images)
             want = [100 * devkit(*images, label, iou)[column] for label in range(3)]
-            assert metric.per_class()["ap"].tolist() == pytest.approx(want, abs=1e-9)
+            assert metric.per_class()["map"].tolist() == pytest.approx(want, abs=1e-9)
 
 
 def test_many_pairs_go_in_chunks(monkeypatch):

@@ -1,0 +1,110 @@
+import pytest
+import torch
+from torchvision.models.detection._utils import Matcher as TheirMatcher
+
+from lit_vision.errors import InputError
+from lit_vision.ops import matching
+from lit_vision.ops.matching import IGNORED, NEGATIVE, Matcher
+from lit_vision.types import Target
+
+# Three objects and six anchors
+OVERLAP = torch.tensor(
+    [
+        [0.9, 0.5, 0.4, 0.1, 0.0, 0.0],
+        [0.2, 0.6, 0.45, 0.3, 0.2, 0.0],
+        [0.0, 0.1, 0.1, 0.3, 0.35, 0.0],
+    ]
+)
+
+
+def target(boxes, labels=None, crowd=None, difficult=None):
+    boxes = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+    no = torch.zeros(len(boxes), dtype=torch.bool)
+    return Target(
+        boxes,
+        torch.arange(len(boxes)) if labels is None else torch.tensor(labels),
+        no if crowd is None else torch.tensor(crowd),
+        no if difficult is None else torch.tensor(difficult),
+        torch.ones(len(boxes), dtype=torch.float64),
+        torch.tensor(7),
+        torch.tensor([100, 100]),
+        boxes.double(),
+    )
+
+
+def test_thresholds_by_hand():
+    # 0.9 and 0.6 are matches, 0.45 lies between, 0.3, 0.35 and 0 are background
+    assert matching.match(OVERLAP, 0.4, 0.5).tolist() == [0, 1, IGNORED, NEGATIVE, NEGATIVE, NEGATIVE]
+
+
+def test_borders_belong_to_the_upper_side():
+    overlap = torch.tensor([[0.5, 0.4, 0.39]])
+    assert matching.match(overlap, 0.4, 0.5).tolist() == [0, IGNORED, NEGATIVE]
+
+
+def test_forced_best_match_by_hand():
+    # The last object has no match, so its best anchor (0.35) becomes its own
+    assert matching.match(OVERLAP, 0.4, 0.5, force=True).tolist() == [0, 1, IGNORED, NEGATIVE, 2, NEGATIVE]
+
+
+def test_forced_anchor_keeps_its_own_best_object():
+    # Anchor 0 is the best of both objects, but overlaps the first one more (Faster R-CNN, sheet A.4)
+    overlap = torch.tensor([[0.3, 0.1], [0.25, 0.0]])
+    assert matching.match(overlap, 0.4, 0.5, force=True).tolist() == [0, NEGATIVE]
+
+
+def test_ties_are_all_forced():
+    assert matching.match(torch.tensor([[0.2, 0.2, 0.1]]), 0.4, 0.5, force=True).tolist() == [0, 0, NEGATIVE]
+
+
+def test_an_object_that_overlaps_nothing_forces_nothing():
+    assert matching.match(torch.zeros(1, 3), 0.4, 0.5, force=True).tolist() == [NEGATIVE] * 3
+
+
+def test_no_objects_and_no_anchors():
+    assert matching.match(torch.zeros(0, 4), 0.4, 0.5, force=True).tolist() == [NEGATIVE] * 4
+    assert matching.match(torch.zeros(2, 0), 0.4, 0.5, force=True).tolist() == []
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_is_torchvision_s(force):
+    corners = torch.rand(2, 300, 4, generator=torch.Generator().manual_seed(1)) * 50
+    corners[..., 2:] += corners[..., :2] + 5
+    objects, anchors = corners[0, :8], corners[1]
+    overlap = matching.box_iou(objects, anchors)
+    found = Matcher(0.3, 0.5, force)(objects, anchors)
+    assert torch.equal(found, TheirMatcher(0.5, 0.3, force)(overlap))
+    assert {NEGATIVE, IGNORED} < set(found.tolist())
+
+
+def test_crowd_difficult_and_empty_objects_are_not_there():
+    boxes = [[0, 0, 10, 10], [0, 0, 20, 20], [5, 5, 9, 9], [3, 3, 3, 8], [3, 8, 9, 8]]
+    mixed = target(boxes, [4, 3, 2, 1, 0], [False, True, False, False, False], [False, False, True, False, False])
+    kept, labels = matching.trainable(mixed)
+    assert kept.tolist() == [[0, 0, 10, 10]]
+    assert labels.tolist() == [4]
+    anchors = torch.tensor([[0.0, 0, 20, 20], [0, 0, 10, 10]])
+    # The anchor on the crowd is background for the object that is left (overlap 1/4)
+    assert Matcher(0.4, 0.5)(kept, anchors).tolist() == [NEGATIVE, 0]
+
+
+def test_only_crowd_is_no_object():
+    kept, labels = matching.trainable(target([[0, 0, 10, 10]], crowd=[True]))
+    assert kept.shape == (0, 4)
+    assert labels.shape == (0,)
+
+
+def test_assign_counts_over_the_batch_and_labels_follow():
+    anchors = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60], [0, 0, 10, 22]])
+    objects = [torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60]]), torch.zeros(0, 4), anchors[1:2]]
+    matched = torch.stack(matching.assign(Matcher(0.4, 0.5), objects, [anchors] * 3))
+    assert matched.tolist() == [[0, 1, IGNORED], [NEGATIVE] * 3, [NEGATIVE, 2, NEGATIVE]]
+    labels = matching.labels_of(matched, torch.tensor([5, 0, 9]))
+    assert labels.tolist() == [[5, 0, IGNORED], [NEGATIVE] * 3, [NEGATIVE, 9, NEGATIVE]]
+    assert matching.labels_of(matched[1], torch.zeros(0, dtype=torch.int64)).tolist() == [NEGATIVE] * 3
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 0.4), (-0.1, 0.5), (0.4, 1.1)])
+def test_bad_thresholds_are_told(low, high):
+    with pytest.raises(InputError, match=rf"^matching: needs 0 <= low <= high <= 1, got low {low} and high {high}$"):
+        Matcher(low, high)

@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torchvision.ops import MultiScaleRoIAlign, roi_pool
+
+from lit_vision.ops import roi
+from lit_vision.ops.roi import Pooler
+
+
+@pytest.mark.parametrize(
+    ("side", "level"),
+    [(1, 2), (111.9, 2), (112, 3), (223.9, 3), (224, 4), (447.9, 4), (448, 5), (895, 5), (5000, 5)],
+)
+def test_levels_at_the_borders(side, level):
+    # FPN, Eq. 1: 112, 224 and 448 pixels start a level
+    boxes = torch.tensor([[3.0, 5, 3 + side, 5 + side], [0, 0, side / 4, side * 4]])
+    assert roi.levels_of(boxes, 2, 5).tolist() == [level, level]
+
+
+def features(*levels):
+    generator = torch.Generator().manual_seed(0)
+    return {level: torch.randn(2, 3, 512 // 2**level, 512 // 2**level, generator=generator) for level in levels}
+
+
+def regions():
+    corners = torch.rand(2, 40, 2, generator=torch.Generator().manual_seed(1)) * 100
+    sides = torch.logspace(1, 2.6, 40)[:, None].expand(2, 40, 2)
+    return list(torch.cat([corners, corners + sides], -1))
+
+
+def test_align_over_levels_is_torchvision_s():
+    maps, boxes = features(2, 3, 4, 5), regions()
+    theirs = MultiScaleRoIAlign(list("2345"), 7, 2)
+    wanted = theirs({str(level): each for level, each in maps.items()}, boxes, [(512, 512)] * 2)
+    found = Pooler()(maps | features(6), boxes)
+    assert set(roi.levels_of(torch.cat(boxes), 2, 5).tolist()) == {2, 3, 4}
+    torch.testing.assert_close(found, wanted)
+
+
+def test_one_level_takes_all_regions():
+    maps, boxes = features(4), regions()
+    found = Pooler(size=14, op="pool")(maps, boxes)
+    torch.testing.assert_close(found, roi_pool(maps[4], boxes, 14, 1 / 16))
+
+
+def test_images_without_regions_and_no_regions_at_all():
+    maps, boxes = features(2, 3, 4, 5), regions()
+    none = torch.zeros(0, 4)
+    assert torch.equal(Pooler()(maps, [none, boxes[1]]), Pooler()(maps, boxes)[40:])
+    assert Pooler()(maps, [none, none]).shape == (0, 3, 7, 7)
+
+
+@pytest.mark.parametrize("op", ["align", "pool"])
+def test_corners_keep_float32_under_half_precision_features(op):
+    # In bfloat16 a corner at 301 pixels would be at 300 or 302
+    maps, boxes = {3: features(3)[3].bfloat16()}, regions()
+    found = Pooler(op=op)(maps, boxes)
+    assert torch.equal(found, Pooler(op=op)({3: maps[3].float()}, boxes).bfloat16())
+
+
+def test_levels_without_regions_stay_in_the_graph():
+    maps = {level: each.requires_grad_() for level, each in features(2, 3, 4, 5).items()}
+    Pooler()(maps, [torch.tensor([[0.0, 0, 8, 8]]), torch.zeros(0, 4)]).sum().backward()
+    assert [bool(each.grad.any()) for each in maps.values()] == [True, False, False, False]
