@@ -8,6 +8,7 @@ STAMP := .venv/.installed
 # The demo never needs an account: W&B stays offline even where a key exists.
 demo: $(STAMP)
 	WANDB_MODE=offline $(BIN)/lit-vision fit --config quickstart/digits
+	WANDB_MODE=offline $(BIN)/lit-vision fit --config quickstart/digit_scenes
 	WANDB_MODE=offline $(BIN)/lit-vision test --config rectifiers/variance --row he
 	WANDB_MODE=offline $(BIN)/lit-vision test --config rectifiers/variance --row xavier
 

@@ -76,14 +76,22 @@ def test_pages_are_what_their_lines_say(monkeypatch):
     assert ended.value.code == 0
 
 
-def test_the_readme_s_python_runs_in_eight_lines(tmp_path, monkeypatch):
+# The second snippet at a size for tests.
+SHORT = {"max_steps=50": "max_steps=2", "DigitScenes()": "DigitScenes(size=64, train=32, val=4, test=4, batch_size=4)"}
+
+
+@pytest.mark.parametrize(("snippet", "shorter", "steps"), [(0, {}, 50), (1, SHORT, 2)])
+def test_the_readme_s_python_runs_in_eight_lines(tmp_path, monkeypatch, snippet, shorter, steps):
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[snippet]
     lines = [line for line in code.splitlines() if line and not line.startswith(("import lightning", "import torch"))]
     assert len(lines) <= 8
+    for long, short in shorter.items():
+        assert long in code
+        code = code.replace(long, short)
     namespace = {}
-    exec(code.replace(".fit(", ".fit("), namespace)
-    assert namespace["model"].trainer.global_step == 50
+    exec(code, namespace)
+    assert namespace["model"].trainer.global_step == steps
 
 
 def test_the_readme_s_commands_name_real_recipes_rows_and_verbs():

@@ -134,9 +134,7 @@ def test_missing_list_names_those_that_are_there(command, own_voc):
 def test_bad_boxes_stop_the_run_or_are_left_out(command, own_voc):
     voc.annotate(own_voc, "000001", [{"name": "bolt", "box": (9, 9, 9, 9)}], (70, 50))
     options = ("--data", "lit_vision.data.voc.VocFormat", "--data.root", own_voc)
-    message = command.error(
-        "fit", "--config", "retinanet/r50_fpn_coco", "--row", "from scratch", *options, *SMALL
-    )
+    message = command.error("fit", "--config", "retinanet/r50_fpn_coco", "--row", "from scratch", *options, *SMALL)
     assert "000001" in message
     assert "zero size" in message
     assert "--data.bad skip" in message
