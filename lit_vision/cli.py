@@ -74,7 +74,7 @@ def _split_verb(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 def _train(verb: str, arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
-        from lit_vision.trainer_cli import help_text
+        from lit_vision.assembler import help_text
 
         print(help_text(verb))
         return 0

@@ -6,7 +6,7 @@ from typing import Any
 from lit_vision import check, checkpoints
 from lit_vision.models import counts
 from lit_vision.recipes import Experiment
-from lit_vision.trainer_cli import assemble
+from lit_vision.assembler import assemble
 
 
 def facts(experiment: Experiment) -> dict[str, str]:

@@ -1,23 +1,20 @@
-"""`fit`, `validate` and `test`: from one resolved experiment to Lightning's trainer, model and data.
+"""`fit`, `validate` and `test`: one command from its arguments to its exit code.
 
-LightningCLI assembles the objects; what it leaves open is decided here: recipes and rows, run folders and their
+`assembler` makes the objects; what Lightning leaves open is decided here: recipes and rows, run folders and their
 continuation, accumulation from `data.max_per_device`, and the verdict after the test pass.
 """
 
 import copy
 import os
 import secrets
-import sys
-import warnings
-from argparse import ArgumentError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from lit_vision import check, checkpoints, compose, messages, recipes, runs, versions, yamlio
+from lit_vision import check, checkpoints, compose, messages, quiet, recipes, runs, versions, yamlio
+from lit_vision.assembler import assemble
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.detections import DetectionFiles
 from lit_vision.callbacks.gallery import Gallery
@@ -26,8 +23,10 @@ from lit_vision.callbacks.verdict import Verdict
 from lit_vision.errors import InputError
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.loggers.wandb import Wandb
+from lit_vision.models import counts
 from lit_vision.recipes import Experiment
 from lit_vision.runs import RunFolder
+from lit_vision.tasks.task import Task
 
 LAST = "last"
 RUN_VARIABLE = "LIT_VISION_RUN"  # how rank zero hands its run folder to the ranks it launches
@@ -57,65 +56,9 @@ class Request:
     options: list[tuple[str, Any]] = field(default_factory=list)
 
 
-class Assembler(LightningCLI):
-    """LightningCLI as the assembler: takes a plain configuration, links data to model, runs nothing by itself."""
-
-    def __init__(self, config: compose.Config | list[str], callbacks: list[L.Callback]) -> None:
-        super().__init__(
-            L.LightningModule,
-            L.LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            save_config_callback=None,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            seed_everything_default=0,
-            trainer_defaults={
-                "logger": {"class_path": "lit_vision.loggers.wandb.Wandb"},
-                "callbacks": callbacks,
-                "use_distributed_sampler": False,  # our samplers deal to ranks themselves
-            },
-            parser_kwargs={"exit_on_error": False},
-            args=config,
-            run=False,
-        )
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """What the data know at construction goes to the model; a link whose target is not there is left out."""
-        for part in ("net", "detector"):
-            target = f"model.init_args.{part}.init_args.num_classes"
-            parser.link_arguments("data.num_classes", target, apply_on="instantiate")
-        parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
-
-    def before_instantiate_classes(self) -> None:
-        """Leaves the objects unbuilt; `build` makes them once the run's folder is known."""
-
-    def instantiate_classes(self) -> None:
-        """See `before_instantiate_classes`."""
-
-    def build(self) -> None:
-        """Builds data, model and trainer.
-
-        Raises:
-            InputError: What a constructor refused, without the report that jsonargparse wraps around it.
-        """
-        try:
-            super().instantiate_classes()
-        except Exception as error:
-            raise _innermost(error) from None
-
-    def resolved(self) -> compose.Config:
-        """The parsed configuration with all defaults, as plain values."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # jsonargparse names the keyword's successor, which 4.45 does not know
-            text = self.parser.dump(self.config, skip_none=False)
-        content: compose.Config = yamlio.parse(text)
-        content.pop("config", None)
-        return content
-
-
 def main(request: Request) -> int:
     """Runs one verb; returns the exit code."""
+    quiet.calm()
     experiment = _experiment(request)
     check.names(experiment)
     session = Session(request, experiment)
@@ -287,6 +230,8 @@ class Session:
         assert self.folder is not None
         if self.ckpt_path and self.folder.metrics.is_file():
             MetricsFile(self.folder.metrics).resumed_at(checkpoints.read(self.ckpt_path)["global_step"])
+        if isinstance(self.assembler.model, Task):
+            messages.say(f"{counts.parameters(self.assembler.model.network):,} parameters")
         messages.say(f"run: {self.folder.path}")
         trainer.fit(self.assembler.model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
         trainer.test(
@@ -325,43 +270,6 @@ def _experiment(request: Request) -> Experiment:
     if not configs and base is None:
         raise InputError(f"{request.verb} needs --config RECIPE; lit-vision recipes ls shows them")
     return recipes.resolve(configs, request.row, request.options, base)
-
-
-def help_text(verb: str) -> str:
-    """Every key of the configuration, as jsonargparse tells it."""
-    parser = LightningArgumentParser(
-        prog=f"lit-vision {verb}", description="Every key that a recipe or an option may set."
-    )
-    for kind, key in ((L.Trainer, "trainer"), (L.LightningModule, "model"), (L.LightningDataModule, "data")):
-        parser.add_lightning_class_args(kind, key, subclass_mode=key != "trainer")
-    return str(parser.format_help())
-
-
-def assemble(experiment: Experiment, callbacks: list[L.Callback]) -> Assembler:
-    """The parsed experiment, not yet built; `callbacks` may be filled until it is.
-
-    Raises:
-        InputError: If a value has the wrong type; names file or option, key and what was given.
-    """
-    arguments, sys.argv = sys.argv, sys.argv[:1]  # LightningCLI warns about arguments beside its own
-    try:
-        return Assembler(copy.deepcopy(experiment.config), callbacks)
-    except (ArgumentError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(messages.of_parser(str(error), experiment)) from None
-    finally:
-        sys.argv = arguments
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The input error that a chain of exceptions began with, else the error itself."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, InputError):
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    return error
 
 
 def _tags(experiment: Experiment) -> list[str]:

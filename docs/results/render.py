@@ -28,9 +28,17 @@ def collect(name, folders):
             kept["changed"] = {
                 k: v for k, v in kept["changed"].items() if k not in ("data.root", "data.train", "data.val")
             }
-            curve = [line for line in runs.read_metrics(folder / "metrics.jsonl") if "train/error" in line]
-            kept["curve"] = {str(line["step"]): round(line["train/error"], 2) for line in curve}
+            logged = runs.read_metrics(folder / "metrics.jsonl")
+            kept["curve"] = curve(logged, "train/error") or curve(logged, "train/loss")
+            kept["watched"] = curve(logged, "val/ap50")
+            if (folder / "intervals.json").is_file():
+                kept["intervals"] = json.loads((folder / "intervals.json").read_text())
             file.write(json.dumps(kept) + "\n")
+
+
+def curve(logged, figure):
+    """A figure by step, rounded."""
+    return {str(line["step"]): round(line[figure], 3) for line in logged if line.get(figure) is not None}
 
 
 def table(head, rows):

@@ -39,7 +39,7 @@ class Wandb(WandbLogger):
         if not os.environ.get("WANDB_MODE"):
             os.environ.pop("WANDB_MODE", None)  # W&B refuses to start when it is there but empty
         self.mode = os.environ.get("WANDB_MODE") or (_mode_by_key() if mode == "auto" else mode)
-        super().__init__(project=project, entity=entity, mode=self.mode, settings=_settings(self.mode))
+        super().__init__(project=project, entity=entity, mode=self.mode, settings=_settings())
         self._wandb_init.pop("anonymous", None)  # has no effect any more, except a warning
         self._failed = False
 
@@ -112,8 +112,7 @@ class Wandb(WandbLogger):
             if self._wandb_init["mode"] != "online":
                 raise
             rank_zero_warn(f"W&B could not start a run online ({_line(error)}); it writes offline: wandb sync sends it")
-            self.mode = "offline"
-            self._wandb_init |= {"mode": self.mode, "settings": _settings(self.mode)}
+            self._wandb_init["mode"] = self.mode = "offline"
             wandb.teardown()  # W&B's service would refuse the id, which the failed attempt still holds
             self._experiment = super().experiment
 
@@ -128,12 +127,10 @@ class Wandb(WandbLogger):
             self._failed, self._experiment = True, None
 
 
-def _settings(mode: str) -> wandb.Settings:
+def _settings() -> wandb.Settings:
     # `console` would capture the terminal, which the progress bar needs; `silent` keeps W&B's banner out of ours.
     settings = wandb.Settings(console="off", silent=True, init_timeout=INIT_SECONDS)
-    # Older releases lack the limit, and wait for the upload. Offline nothing is uploaded, and W&B 0.31 would return
-    # from a limited `finish` before the file is written.
-    if mode == "online" and hasattr(settings, "finish_timeout"):
+    if hasattr(settings, "finish_timeout"):  # older releases lack it, and wait for the upload
         settings.finish_timeout = FINISH_SECONDS
     return settings
 

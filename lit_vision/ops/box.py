@@ -61,4 +61,7 @@ def clip(boxes: Tensor, sizes: Tensor) -> Tensor:
 
 def _centres_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
     lower, upper = torch.split(boxes, 2, -1)
-    return (lower + upper) / 2, upper - lower
+    sizes = upper - lower
+    # In this order, not as the mean of the corners: to the last bit what torchvision computes, so that suppression
+    # decides alike.
+    return lower + 0.5 * sizes, sizes

@@ -96,6 +96,7 @@ def records(file):
 
 def pieces(folder):
     """The offline pieces of a run folder, oldest first."""
+    wandb.teardown()  # `finish` may return before the file is written; a process does this as it ends
     return sorted((folder / "wandb").glob("offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -166,12 +167,10 @@ def test_online_only_with_a_key_and_never_against_the_environment(
     assert os.environ.get("WANDB_MODE") == (environment.get("WANDB_MODE") or None)
 
 
-@pytest.mark.parametrize(("mode", "limit"), [("online", 60), ("offline", 0)])
-def test_what_would_block_or_prompt_is_bounded(monkeypatch, mode, limit):
-    monkeypatch.setenv("WANDB_MODE", mode)
+def test_what_would_block_or_prompt_is_bounded():
     arguments = described()._wandb_init
     assert arguments["settings"].init_timeout == 30
-    assert getattr(arguments["settings"], "finish_timeout", limit) == limit  # older releases wait for the upload
+    assert getattr(arguments["settings"], "finish_timeout", 60) == 60  # older releases wait for the upload
     assert "anonymous" not in arguments  # W&B warns of the mere key
 
 

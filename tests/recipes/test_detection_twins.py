@@ -1,0 +1,101 @@
+"""Each detection row trains on COCO's synthetic twin through the real command; the first losses are pinned.
+
+WRITE_LOSSES=1 python -m pytest tests/recipes/test_detection_twins.py -m "slow or not slow"      pins them anew
+"""
+
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import detection
+
+from lit_vision import recipes, runs
+from tests.cli.conftest import Command
+from tests.twins import coco
+
+FILE = Path(__file__).parents[1] / "golden" / "losses.json"
+LOSSES = json.loads(FILE.read_text())
+
+# The only place where a detection recipe is cut down to its twin's size.
+CUT = (
+    *("--data.batch_size", "2", "--data.eval_batch_size", "2", "--data.num_workers", "0", "--trainer.max_steps", "2"),
+    *("--trainer.val_check_interval", "2", "--trainer.log_every_n_steps", "1", "--trainer.logger", "false"),
+    *("--trainer.accelerator", "cpu", "--data.pipeline.train", "[64]", "--data.pipeline.test", "64"),
+)
+# Without downloads there are no statistics to freeze.
+UNFROZEN = ("--model.detector.pyramid.backbone.weights", "null", "--model.detector.pyramid.backbone.norm", "bn")
+
+FAMILIES = {
+    "retinanet/r50_fpn_coco": ("minival", "from scratch"),
+    "retinanet/r101_fpn_coco": (),
+    "fpn/faster_rcnn_coco": ("R-50",),
+    "fpn/rpn_coco": ("1c FPN",),
+    "claims/overfit_coco": ("retinanet",),
+}
+ROWS = [
+    pytest.param(recipe, row, marks=() if row in by_default else pytest.mark.slow, id=f"{recipe} {row}")
+    for recipe, by_default in FAMILIES.items()
+    for row in recipes.read_card(recipe).rows
+]
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return Command(capsys)
+
+
+@pytest.fixture
+def twin(tmp_path):
+    root = coco.write(tmp_path / "twin")
+    # The test split of the server: images alone.
+    images = coco.content_of("test-dev2017", 2)["images"]
+    named = [{"id": number, "name": name} for number, name in coco.COCO_CATEGORIES]
+    coco.save(root / "annotations" / "image_info_test-dev2017.json", {"images": images, "categories": named})
+    (root / "test2017").mkdir()
+    sources = sorted((root / "val2017").iterdir())
+    for image, source in zip(images, sources, strict=False):
+        shutil.copy(source, root / "test2017" / image["file_name"])
+    return root
+
+
+@pytest.mark.parametrize(("recipe", "row"), ROWS)
+def test_first_losses(command, twin, recipe, row):
+    options = () if row == "from scratch" else UNFROZEN
+    if recipe.startswith("claims"):
+        options = ("--data.only", "[10000, 10001, 10002]")
+    command("fit", "--config", recipe, "--row", row, "--data.root", twin, *CUT, *options, "--run", "run")
+    result = json.loads(Path("run/result.json").read_text())
+    losses = [line["train/loss"] for line in runs.read_metrics(Path("run/metrics.jsonl")) if "train/loss" in line]
+    assert result["verdict"] == "stand-in"
+    if recipes.read_card(recipe).rows[row].split == "test-dev":
+        assert result["figures"]["test/ap"] is None  # its annotations are on the server
+    else:
+        assert 0 <= result["figures"][recipes.read_card(recipe).metric] <= 100
+    if "WRITE_LOSSES" in os.environ:
+        LOSSES.setdefault(recipe, {})[row] = round(losses[0], 4)
+        FILE.write_text(json.dumps(LOSSES, indent=1) + "\n")
+    assert math.isfinite(losses[1])
+    assert losses[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json differs: {losses}"
+
+
+@pytest.mark.parametrize(
+    ("row", "build"),
+    [("retinanet", detection.retinanet_resnet50_fpn), ("faster r-cnn", detection.fasterrcnn_resnet50_fpn)],
+)
+def test_torchvision_s_files_are_scored(command, twin, tmp_path, row, build):
+    torch.manual_seed(0)
+    torch.save(build(weights=None, weights_backbone=None).state_dict(), tmp_path / "published.pth")
+    command(
+        *("test", "--config", "verify/torchvision_detectors", "--row", row, "--data.root", twin),
+        *("--model.detector.weights", "published.pth", "--data.num_workers", "0", "--data.pipeline.test", "64"),
+        *("--trainer.logger", "false", "--trainer.accelerator", "cpu", "--run", "run"),
+    )
+    result = json.loads(Path("run/result.json").read_text())
+    assert result["figures"]["test/ap"] >= 0
+    assert result["expected"] == {"retinanet": 36.4, "faster r-cnn": 37.0}[row]
+    assert result["split"] == "val"
