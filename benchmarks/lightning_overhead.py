@@ -1,4 +1,4 @@
-"""Time per step that the Lightning path adds on a tiny network, loss and error logged, against a bare loop.
+"""CPU time per step that the Lightning path adds on a tiny network, loss and error logged, against a bare loop.
 
 python benchmarks/lightning_overhead.py
 """
@@ -41,9 +41,9 @@ class Tiny(Backbone):
 class Clock(L.Callback):
     def on_train_batch_end(self, trainer, *_):
         if trainer.global_step == WARM:
-            self.begin = time.perf_counter()
+            self.begin = time.thread_time()
         if trainer.global_step == STEPS:
-            self.ms = 1000 * (time.perf_counter() - self.begin) / (STEPS - WARM)
+            self.ms = 1000 * (time.thread_time() - self.begin) / (STEPS - WARM)
 
 
 def sgd(parameters):
@@ -75,9 +75,9 @@ def bare_ms():
             optimizer.step()
             step += 1
             if step == WARM:
-                begin = time.perf_counter()
+                begin = time.thread_time()
             if step == STEPS:
-                return 1000 * (time.perf_counter() - begin) / (STEPS - WARM)
+                return 1000 * (time.thread_time() - begin) / (STEPS - WARM)
 
 
 def main():
@@ -90,7 +90,7 @@ def main():
         "ours": f"{ours:.2f}",
         "peer": f"{bare:.2f} (bare loop)",
     }
-    rest = {"unit": "ms", "ratio": round(ours / bare, 2), "aim": "at most 0.6 ms added"}
+    rest = {"unit": "CPU ms", "ratio": round(ours / bare, 2), "aim": "at most 0.6 ms added"}
     print(json.dumps(entry | rest | {"command": "python benchmarks/lightning_overhead.py"}))
 
 

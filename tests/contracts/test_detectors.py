@@ -1,0 +1,207 @@
+"""What every detector promises; a new file in `lit_vision/models` is tested without an edit here."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+import torch
+
+from lit_vision import models
+from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.detector import Detector
+from lit_vision.models.retinanet import RetinaNet
+from lit_vision.types import Batch, Target
+
+
+def subclasses(cls):
+    for module in pkgutil.walk_packages(models.__path__, models.__name__ + "."):
+        importlib.import_module(module.name)
+    found = [*cls.__subclasses__()]
+    for subclass in found:  # grows while it is walked
+        found += subclass.__subclasses__()
+    return [each for each in dict.fromkeys(found) if not inspect.isabstract(each) and each.__module__ != __name__]
+
+
+DETECTORS = pytest.mark.parametrize("detector", subclasses(Detector), ids=lambda cls: cls.__name__)
+SIZES = torch.tensor([[96, 120], [80, 128]])
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def images():
+    return torch.randint(0, 256, (2, 3, 96, 128), dtype=torch.uint8)
+
+
+def target(count, crowd=False, difficult=False):
+    corners = torch.rand(count, 2) * 60
+    boxes = torch.cat([corners, corners + 4 + torch.rand(count, 2) * 40], 1)
+    flag = torch.full((count,), True)
+    return Target(
+        boxes,
+        torch.randint(0, 3, (count,)),
+        flag & crowd,
+        flag & difficult,
+        torch.ones(count, dtype=torch.float64),
+        torch.tensor(1),
+        torch.tensor([96, 120]),
+        boxes.double(),
+    )
+
+
+def batch(*targets):
+    return Batch(images(), SIZES, list(targets))
+
+
+def test_there_are_detectors():
+    assert {"RetinaNet", "RPN", "FasterRCNN"} <= {cls.__name__ for cls in subclasses(Detector)}
+
+
+@DETECTORS
+def test_the_example_is_of_its_class(detector):
+    net = detector.example()
+    assert isinstance(net, detector)
+    assert net.num_classes >= 1
+
+
+@DETECTORS
+@pytest.mark.parametrize(
+    "targets",
+    [
+        pytest.param(lambda: (target(3), target(1)), id="few"),
+        pytest.param(lambda: (target(0), target(2)), id="one-empty-image"),
+        pytest.param(lambda: (target(0), target(0)), id="no-objects"),
+        pytest.param(lambda: (target(2, crowd=True), target(1, difficult=True)), id="crowd-and-difficult"),
+        pytest.param(lambda: (target(400), target(300)), id="hundreds"),
+    ],
+)
+def test_losses_are_finite_and_reach_every_trainable_parameter(detector, targets):
+    net = detector.example().train()
+    losses = net.loss(batch(*targets()))
+    assert all(loss.shape == () and loss.dtype == torch.float32 for loss in losses.values())
+    assert all(torch.isfinite(loss) for loss in losses.values()), losses
+    sum(losses.values()).backward()
+    trainable = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    assert [name for name, p in trainable.items() if p.grad is None] == []
+    assert [name for name, p in trainable.items() if not torch.isfinite(p.grad).all()] == []
+
+
+@DETECTORS
+def test_without_objects_only_scores_are_trained(detector):
+    losses = detector.example().train().loss(batch(target(0), target(2, crowd=True)))
+    assert {name for name, loss in losses.items() if loss == 0} == {name for name in losses if name.endswith("box")}
+
+
+@DETECTORS
+def test_losses_are_a_function_of_the_seed(detector):
+    net, data = detector.example().eval(), batch(target(30), target(20))
+    torch.manual_seed(5)
+    first = net.loss(data)
+    torch.manual_seed(5)
+    assert net.loss(data) == first
+
+
+def confident(net):
+    """A fresh network finds nothing above a threshold: make all answers yes or no."""
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if ".cls" in name:
+                parameter.normal_(std=0.3)
+    return net.eval()
+
+
+@DETECTORS
+def test_detections_are_sorted_and_inside_their_image(detector):
+    net = confident(detector.example())
+    found = net.detect(images(), SIZES)
+    assert len(found) == 2
+    for each, (height, width) in zip(found, SIZES.tolist(), strict=True):
+        assert 10 < len(each.scores) <= 1000
+        assert each.boxes.shape == (len(each.scores), 4)
+        assert each.boxes.dtype == each.scores.dtype == torch.float32
+        assert each.labels.dtype == torch.int64
+        assert not each.boxes.requires_grad
+        assert (each.scores[:-1] >= each.scores[1:]).all()
+        assert 0 <= each.labels.min() <= each.labels.max() < net.num_classes
+        assert each.boxes.min() >= 0
+        assert each.boxes[:, 2].max() <= width
+        assert each.boxes[:, 3].max() <= height
+        assert (each.boxes[:, :2] <= each.boxes[:, 2:]).all()
+
+
+@DETECTORS
+def test_detections_depend_on_neither_padding_nor_neighbours(detector):
+    net = confident(detector.example())
+    one, other = images(), images()
+    other[1:, :, :80] = one[1:, :, :80]  # another first image, and other pixels in the second one's padding
+    for first, second in zip(net.detect(one, SIZES)[1], net.detect(other, SIZES)[1], strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-3)
+
+
+@DETECTORS
+def test_under_autocast_losses_and_detections_are_float32(detector):
+    net, data = detector.example(), batch(target(3), target(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = net.train().loss(data)
+        found = confident(net).detect(data.images, SIZES)
+    assert all(loss.dtype == torch.float32 and torch.isfinite(loss) for loss in losses.values())
+    assert all(each.boxes.dtype == each.scores.dtype == torch.float32 for each in found)
+
+
+@DETECTORS
+def test_state_round_trip(detector):
+    source, copy = confident(detector.example()), detector.example().eval()
+    copy.load_state_dict(source.state_dict())
+    data = images()
+    for first, second in zip(source.detect(data, SIZES), copy.detect(data, SIZES), strict=True):
+        assert torch.equal(first.boxes, second.boxes)
+
+
+@DETECTORS
+def test_compiling_keeps_names_and_results(detector):
+    net, data = confident(detector.example()), images()
+    before, names = net.detect(data, SIZES), list(net.state_dict())
+    net.compile_static(backend="eager")
+    after = net.detect(data, SIZES)
+    assert list(net.state_dict()) == names
+    for first, second in zip(before, after, strict=True):
+        torch.testing.assert_close(first.boxes, second.boxes)
+
+
+class C4(Backbone):
+    """A plain backbone of one level, as in Faster R-CNN before pyramids."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = resnet.resnet18()
+        del self.net.stages["5"]
+        self.channels = {4: 256}
+
+    def forward(self, images):
+        return {4: self.net(images)[4]}
+
+    def parts(self):
+        return {4: [self.net]}
+
+    @classmethod
+    def example(cls):
+        return cls()
+
+
+@DETECTORS
+def test_one_level_is_no_special_case(detector):
+    net = detector(C4(), 3).train()
+    losses = net.loss(batch(target(2), target(0)))
+    sum(losses.values()).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []
+    found = confident(net).detect(images(), SIZES)
+    assert all(len(each.boxes) for each in found)
+
+
+def test_levels_of_different_width_are_told():
+    with pytest.raises(ValueError, match=r"one head serves all levels, but those of ResNet have \{2: 64, 3: 128"):
+        RetinaNet(resnet.resnet18(), 3)

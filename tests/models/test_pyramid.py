@@ -1,0 +1,96 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lit_vision.errors import InputError
+from lit_vision.models.backbones import resnet
+from lit_vision.models.pyramid import Pyramid
+
+
+def make(levels, **options):
+    torch.manual_seed(0)
+    return Pyramid(resnet.resnet18(), levels, channels=16, **options).eval()
+
+
+def names(pyramid):
+    return {kind: list(getattr(pyramid, kind)) for kind in ("lateral", "smooth", "top")}
+
+
+@pytest.mark.parametrize(
+    ("levels", "options", "built"),
+    [
+        # FPN, Section 4.1: P2 to P5, and P6 for proposals
+        (range(2, 7), {}, {"lateral": ["2", "3", "4", "5"], "smooth": ["2", "3", "4", "5"], "top": ["6"]}),
+        # RetinaNet, Section 4: P2 is not used
+        (range(3, 8), {"top": "conv"}, {"lateral": ["3", "4", "5"], "smooth": ["3", "4", "5"], "top": ["6", "7"]}),
+        # The top-down pathway starts at C5 all the same, but P5 is not needed
+        ((2, 3), {}, {"lateral": ["2", "3", "4", "5"], "smooth": ["2", "3"], "top": []}),
+        ((4, 6), {"top": "conv"}, {"lateral": ["4", "5"], "smooth": ["4"], "top": ["6"]}),
+        ((4, 6), {"top": "conv", "top_input": "P5"}, {"lateral": ["4", "5"], "smooth": ["4", "5"], "top": ["6"]}),
+        ((4, 6), {}, {"lateral": ["4", "5"], "smooth": ["4", "5"], "top": ["6"]}),
+    ],
+)
+@pytest.mark.parametrize("size", [(128, 192), (100, 70)])
+def test_builds_what_its_levels_need(levels, options, built, size):
+    pyramid = make(levels, **options)
+    assert names(pyramid) == built
+    features = pyramid(torch.randn(2, 3, *size))
+    assert list(features) == list(pyramid.channels) == list(levels)
+    for level in levels:
+        height, width = (-(-side // 2**level) for side in size)
+        assert features[level].shape == (2, 16, height, width)
+    sum(feature.square().sum() for feature in features.values()).backward()
+    unused = [name for name, p in pyramid.named_parameters() if p.grad is None]
+    assert unused == []
+
+
+def test_top_down_by_hand():
+    # Section 3: M5 = L5(C5), M4 = L4(C4) + up(M5), P4 = S4(M4)
+    pyramid = make((4, 5))
+    images = torch.randn(1, 3, 128, 64)
+    features = pyramid.backbone(images)
+    found = pyramid(images)
+    m5 = pyramid.lateral["5"](features[5])
+    m4 = pyramid.lateral["4"](features[4]) + m5.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(found[5], pyramid.smooth["5"](m5))
+    torch.testing.assert_close(found[4], pyramid.smooth["4"](m4))
+
+
+def test_pooled_top_is_every_second_pixel():
+    found = make(range(2, 7))(torch.randn(1, 3, 160, 224))
+    assert torch.equal(found[6], found[5][:, :, ::2, ::2])
+
+
+@pytest.mark.parametrize(("top_input", "inputs"), [("C5", 512), ("P5", 16)])
+def test_convolved_top_by_hand(top_input, inputs):
+    pyramid = make(range(3, 8), top="conv", top_input=top_input)
+    images = torch.randn(1, 3, 128, 128)
+    found = pyramid(images)
+    source = pyramid.backbone(images)[5] if top_input == "C5" else found[5]
+    assert source.shape[1] == inputs
+    p6, p7 = pyramid.top["6"], pyramid.top["7"]
+    torch.testing.assert_close(found[6], F.conv2d(source, p6.weight, p6.bias, stride=2, padding=1))
+    assert (found[6] < 0).any()  # the ReLU before P7 leaves P6 alone
+    torch.testing.assert_close(found[7], F.conv2d(found[6].relu(), p7.weight, p7.bias, stride=2, padding=1))
+
+
+def test_initial_weights_are_uniform_of_variance_one_over_fan_in():
+    pyramid = Pyramid(resnet.resnet18(), range(3, 8), top="conv")
+    for layers in (pyramid.lateral, pyramid.smooth, pyramid.top):
+        for layer in layers.values():
+            assert isinstance(layer, nn.Conv2d)
+            fan_in = layer.weight[0].numel()
+            assert layer.weight.abs().max().item() == pytest.approx(math.sqrt(3 / fan_in), rel=1e-2)
+            assert layer.weight.var().item() == pytest.approx(1 / fan_in, rel=0.02)
+            assert layer.bias.count_nonzero() == 0
+
+
+@pytest.mark.parametrize("levels", [(1, 2, 3), (), (6, 7)])
+def test_levels_that_the_backbone_lacks_are_told(levels):
+    with pytest.raises(InputError) as error:
+        make(levels)
+    wanted = f"pyramid: levels {list(levels)} have to start at a level of the backbone; ResNet offers [2, 3, 4, 5]"
+    assert str(error.value) == wanted

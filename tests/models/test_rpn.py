@@ -1,0 +1,84 @@
+import math
+
+import pytest
+import torch
+
+from lit_vision.models.backbones import resnet
+from lit_vision.models.pyramid import Pyramid
+from lit_vision.models.rpn import RPN, TEST, TRAIN, ProposalNetwork
+from lit_vision.ops.sampling import Sampler
+from lit_vision.ops.selection import Selection
+from lit_vision.types import Predictions
+
+LIMITS = Selection(score=0.0, per_level=2, nms=0.7, limit=3, smallest=1e-3)
+
+
+def predictions(logits, counts=(3, 2)):
+    """Five anchors of 10 pixels on two levels: 0 and 1 overlap by 9/11, 3 lies where 0 does."""
+    anchors = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10], [50, 0, 60, 10], [0, 0, 10, 10], [80, 0, 90, 10]])
+    return Predictions(torch.tensor([logits])[..., None], torch.zeros(1, 5, 4), anchors, counts)
+
+
+def test_proposals_by_hand():
+    # Two of each level: 1 and 0 of the first, 0 is suppressed; 3 is of another level, so it stays beside 1
+    (found,) = ProposalNetwork(8).propose(predictions([1.0, 2, 0, -1, 3]), torch.tensor([[20, 85]]), LIMITS)
+    assert found.boxes.tolist() == [[80, 0, 85, 10], [1, 0, 11, 10], [0, 0, 10, 10]]
+    assert found.scores.tolist() == pytest.approx([1 / (1 + math.exp(-x)) for x in (3, 2, -1)])
+    assert found.labels.tolist() == [0, 0, 0]
+
+
+def test_proposals_outside_the_image_are_dropped():
+    (found,) = ProposalNetwork(8).propose(predictions([1.0, 2, 0, -1, 3]), torch.tensor([[20, 80]]), LIMITS)
+    assert found.boxes.tolist() == [[1, 0, 11, 10], [0, 0, 10, 10]]
+
+
+def test_limits_are_those_of_fpn():
+    # Section 5.2 and sheet D.2: 2000 in training, 1000 in testing, suppression at 0.7
+    assert (TRAIN.per_level, TRAIN.limit, TRAIN.nms) == (2000, 2000, 0.7)
+    assert (TEST.per_level, TEST.limit, TEST.nms) == (1000, 1000, 0.7)
+    network = ProposalNetwork(8)
+    assert (network.matcher.low, network.matcher.high, network.matcher.force) == (0.3, 0.7, True)
+    assert network.sampler == Sampler(256, 0.5)
+    assert network.anchors.per_location == 3
+
+
+def test_loss_by_hand():
+    network = ProposalNetwork(8, box_beta=0.0)
+    found = predictions([0.0] * 5)
+    deltas = torch.zeros(1, 5, 4)
+    deltas[0, 2] = torch.tensor([1.0, 0, 0, 0.5])
+    # Object on anchor 2 alone: four negatives and it, all sampled
+    losses = network.loss(found._replace(deltas=deltas), [torch.tensor([[50.0, 0, 60, 10]])])
+    assert losses["rpn_cls"].item() == pytest.approx(math.log(2))
+    assert losses["rpn_box"].item() == pytest.approx(1.5 / 5)
+
+
+def test_only_sampled_anchors_count():
+    class Chosen:
+        def __call__(self, positive, negative):
+            assert positive.tolist() == [[False, False, True, False, False]]
+            assert negative.tolist() == [[True, True, False, True, True]]
+            return torch.tensor([[True, False, False, False, False]])
+
+    network = ProposalNetwork(8)
+    network.sampler = Chosen()
+    losses = network.loss(predictions([2.0, 9, 9, 9, 9]), [torch.tensor([[50.0, 0, 60, 10]])])
+    assert losses["rpn_cls"].item() == pytest.approx(math.log(1 + math.exp(2)))
+    assert losses["rpn_box"].item() == 0
+
+
+def test_ignored_anchors_are_never_sampled():
+    # Anchors 0 and 3 lie on the object, anchor 1 overlaps it by 9/11 as well; at a stricter 0.9 it is ignored
+    network = ProposalNetwork(8, matcher=ProposalNetwork(8).matcher.__class__(0.3, 0.9, True))
+    losses = network.loss(predictions([0.0, 99, 0, 0, 0]), [torch.tensor([[0.0, 0, 10, 10]])])
+    assert losses["rpn_cls"].item() == pytest.approx(math.log(2))
+
+
+def test_up_to_1000_proposals_and_any_number_of_classes():
+    torch.manual_seed(0)
+    pyramid = Pyramid(resnet.resnet18(), range(2, 7), channels=8)
+    net = RPN(pyramid, num_classes=20).eval()
+    assert net.num_classes == 20
+    (found,) = net.detect(torch.randint(0, 256, (1, 3, 256, 320), dtype=torch.uint8), torch.tensor([[256, 320]]))
+    assert 500 < len(found.boxes) <= 1000
+    assert found.labels.unique().tolist() == [0]
