@@ -67,12 +67,12 @@ def cifar10_jpeg():
     found = lines("cifar10_jpeg")
     by_row = {row: [entry for entry in found if entry["row"] == row] for row in dict.fromkeys(e["row"] for e in found)}
     runs_table = table(
-        ["row", "seed", "training error %", "test error %", "iterations", "minutes", "code"],
+        ["row", "seed", "training error %", "test error %", "iterations", "code"],
         [
             (
                 *(entry["row"], entry["seed"]),
                 *(f"{entry['figures'][name]:.2f}" for name in ("train/error", "test/error")),
-                *(entry["steps"], f"{entry['duration_s'] / 60:.0f}", entry["code"]),
+                *(entry["steps"], entry["code"]),
             )
             for entry in found
         ],
@@ -110,7 +110,7 @@ def cifar10_jpeg():
 A stand-in for Figures 1 and 6 of the ResNet paper: 1,500 iterations instead of 64,000, on images that a third party
 re-encoded as lossy JPEG. Compare these figures with one another only, never with Table 6. Batch 128, rate 0.1 divided
 by 10 at 1,000 and 1,300, bf16 and channels-last on two CPU cores. The training error is the mean over the last 100
-iterations, with augmentation. Minutes were taken while other work shared the cores; they are no measure of speed.
+iterations, with augmentation.
 
 {runs_table}
 

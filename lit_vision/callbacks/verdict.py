@@ -2,6 +2,7 @@
 
 import math
 import platform
+import secrets
 import time
 from collections.abc import Mapping
 from importlib import metadata
@@ -34,14 +35,16 @@ class Verdict(L.Callback):
         self.changed = changed
         self.seconds_before = 0.0
         self._started = time.monotonic()
+        self._process = secrets.token_hex(8)
 
     def state_dict(self) -> dict[str, Any]:
         """Seconds spent so far, so that the duration of a continued run is its whole."""
-        return {"seconds": self._seconds()}
+        return {"seconds": self._seconds(), "process": self._process}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the seconds of the earlier pieces over."""
-        self.seconds_before = state_dict["seconds"]
+        """Takes the seconds of the earlier pieces over; the test pass loads what this very process has saved."""
+        if state_dict.get("process") != self._process:
+            self.seconds_before = state_dict["seconds"]
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Writes the result and prints the table, on rank zero."""
