@@ -16,6 +16,7 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   lit-vision predict --ckpt_path FILE PATH…      classes and scores of images, as JSON
   lit-vision recipes ls | show RECIPE | cp RECIPE FILE
   lit-vision data ls | where NAME | get NAME
+  lit-vision slurm RECIPE --config overlays/gpu8 > job.sbatch
 
   --config   a recipe's name or a file; given again, an overlay (overlays/cpu)
   --row      a row of the recipe's table
@@ -128,6 +129,12 @@ def _data(verb: str, arguments: list[str]) -> int:
     return run(arguments)
 
 
+def _slurm(verb: str, arguments: list[str]) -> int:
+    from lit_vision.verbs import slurm
+
+    return slurm.run(arguments)
+
+
 VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "fit": _train,
     "validate": _train,
@@ -135,4 +142,5 @@ VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "predict": _predict,
     "recipes": _recipes,
     "data": _data,
+    "slurm": _slurm,
 }

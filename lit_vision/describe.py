@@ -4,9 +4,9 @@ import dataclasses
 from typing import Any
 
 from lit_vision import check, checkpoints
+from lit_vision.assembler import assemble
 from lit_vision.models import counts
 from lit_vision.recipes import Experiment
-from lit_vision.assembler import assemble
 
 
 def facts(experiment: Experiment) -> dict[str, str]:

@@ -1,13 +1,12 @@
 """Short texts for the terminal: parser errors in three lines, figures in a table."""
 
 import importlib
-import os
 import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from lit_vision import nearest
+from lit_vision import launch, nearest
 from lit_vision.recipes import Experiment
 
 _KEY = re.compile(r'Parser key "([^"]+)":')
@@ -69,8 +68,8 @@ def _unknown_name(module: str, name: str) -> str:
 
 
 def say(text: str) -> None:
-    """Tells the user something on standard error, once for all ranks of a node."""
-    if int(os.environ.get("LOCAL_RANK", "0")) == 0:
+    """Tells the user something on standard error, once for all ranks."""
+    if launch.rank() == 0:
         print(text, file=sys.stderr)
 
 

@@ -5,13 +5,12 @@ runs/<recipe>/<row slug>/<time>-<4 random characters>/
     run.json           recipe, row, digest of the configuration, W&B id, status
     metrics.jsonl      append-only; the truth about every logged figure
     result.json        the judged figures, once the test pass is done
-    checkpoints/       last.ckpt
+    checkpoints/       last.ckpt and its like (`checkpoints.py`)
     wandb/
 """
 
 import hashlib
 import json
-import os
 import re
 import secrets
 import time
@@ -20,12 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lit_vision import compose, yamlio
+from lit_vision import compose, durable, yamlio
 from lit_vision.errors import InputError
 
 ROOT = Path("runs")
 RESUMED = "resumed_at"
-_UNDIGESTED = ("ckpt_path", "origin", "card")
+
+# Exit codes of a run that was stopped and can be continued.
+INTERRUPTED = 130  # the shell's code for a program that Ctrl-C ended
+PREEMPTED = 75  # after SIGTERM or SIGUSR1: sysexits.h's "temporary failure, try again"
+
+# What may differ when a run is continued: where it lies, what it continues from, how often it saves.
+_UNDIGESTED = ("ckpt_path", "origin", "card", "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -139,19 +144,47 @@ def refuse_other_configuration(run: RunFolder, config: compose.Config) -> None:
         )
 
 
+def refuse_headless(run: RunFolder) -> None:
+    """Checks that a folder with checkpoints still says which run they are of, before a new run would overwrite them.
+
+    Raises:
+        InputError: If `run.json` is gone.
+    """
+    if not run.state and any(run.checkpoints.glob("*.ckpt")):
+        raise InputError(
+            f"{run.path} holds checkpoints, but its run.json is gone; restore it, or start another run with --run DIR"
+        )
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The logged figures in order, without the tails that interruptions left behind.
 
-    A `resumed_at` line says at which optimiser step a run went on; what an earlier piece logged beyond that step was
-    done again and is dropped. A torn last line (a write cut short by a kill) is dropped too.
+    A `resumed_at` line says at which optimiser step a run went on, 0 if it began again; what an earlier piece logged
+    beyond that step was done again and is dropped. Of what was done again at that very step (the test pass), the last
+    counts. A torn last line (a write cut short by a kill) is dropped too.
     """
     lines: list[dict[str, Any]] = []
+    before = 0
     for entry in _json_lines(path):
         if RESUMED in entry:
-            lines = [line for line in lines if line["step"] <= entry[RESUMED]]
+            step = entry[RESUMED]
+            lines = [line for line in lines if line["step"] <= step] if step else []
+            before = len(lines)
+        elif (again := _position(lines[:before], entry)) is not None:
+            lines[again] = entry
         else:
             lines.append(entry)
     return lines
+
+
+def _position(lines: list[dict[str, Any]], entry: dict[str, Any]) -> int | None:
+    """Where the same figures of the same step stand already."""
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index]["step"] != entry["step"]:
+            return None
+        if lines[index].keys() == entry.keys():
+            return index
+    return None
 
 
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -165,8 +198,5 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes beside the destination and renames, so that a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    """Writes a file whole, or not at all: a reader never meets half of it."""
+    durable.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

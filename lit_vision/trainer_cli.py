@@ -13,12 +13,17 @@ from typing import Any
 
 import lightning as L
 
-from lit_vision import check, checkpoints, compose, messages, quiet, recipes, runs, versions, yamlio
+from lit_vision import check, checkpoints, compose, durable, launch, messages, quiet, recipes, runs, versions, yamlio
 from lit_vision.assembler import assemble
+from lit_vision.callbacks import preemption
 from lit_vision.callbacks.checkpoint import LastCheckpoint
+from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
 from lit_vision.callbacks.gallery import Gallery
+from lit_vision.callbacks.kept import Keep
 from lit_vision.callbacks.progress import RunProgress
+from lit_vision.callbacks.random_state import RandomStates
+from lit_vision.callbacks.throughput import Throughput
 from lit_vision.callbacks.verdict import Verdict
 from lit_vision.errors import InputError
 from lit_vision.loggers.metrics_file import MetricsFile
@@ -30,7 +35,6 @@ from lit_vision.tasks.task import Task
 
 LAST = "last"
 RUN_VARIABLE = "LIT_VISION_RUN"  # how rank zero hands its run folder to the ranks it launches
-INTERRUPTED = 130  # the shell's code for a program that Ctrl-C ended
 
 
 @dataclass
@@ -59,10 +63,13 @@ class Request:
 def main(request: Request) -> int:
     """Runs one verb; returns the exit code."""
     quiet.calm()
-    experiment = _experiment(request)
-    check.names(experiment)
-    session = Session(request, experiment)
-    return session.run()
+    with preemption.leaving_at_once():
+        try:
+            experiment = _experiment(request)
+            check.names(experiment)
+            return Session(request, experiment).run()
+        except preemption.Preempted as stopped:
+            return preemption.exit_code(stopped)
 
 
 class Session:
@@ -76,7 +83,7 @@ class Session:
     def __init__(self, request: Request, experiment: Experiment) -> None:
         self.request = request
         self.experiment = experiment
-        self.callbacks: list[L.Callback] = [RunProgress()]
+        self.callbacks: list[L.Callback] = [RunProgress(), Coverage()]
         self.assembler = assemble(experiment, self.callbacks)
         self.config = self.assembler.resolved()
         self.contents: dict[str, Any] = {"config": self._portable()}
@@ -90,26 +97,28 @@ class Session:
         if self.request.verb == "fit" or not self.request.ckpt_path:
             self.folder = self._find_folder()
             if self.folder.finished and self.request.verb == "fit":
-                print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
+                _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
                 return 0
             self._attach(self.folder)
         self.assembler.build()
         self._refuse_other_classes()
         self._add_what_prediction_needs()
         self._prepare_trainer()
+        code = 1
         try:
-            return self._fit() if self.request.verb == "fit" else self._evaluate()
-        except (SystemExit, KeyboardInterrupt):
-            return self._interrupted()
+            code = self._fit() if self.request.verb == "fit" else self._evaluate()
+        except (SystemExit, KeyboardInterrupt) as stopped:
+            code = self._interrupted(stopped)
         finally:
             for logger in self.assembler.trainer.loggers:
                 if isinstance(logger, Wandb):
-                    logger.finish()
+                    logger.finish(code)
+        return code
 
     def _find_folder(self) -> RunFolder:
         """The folder to start or to continue; every rank gets the same."""
         handed = os.environ.get(RUN_VARIABLE)
-        if handed and int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        if handed and launch.started_by() is None and launch.rank() > 0:
             folder = RunFolder(Path(handed))
         elif self.request.run:
             folder = RunFolder(Path(self.request.run))
@@ -117,12 +126,20 @@ class Session:
             identity = runs.digest(self.config)
             folder = runs.newest_unfinished(self.experiment.name, self.experiment.row, identity)
         else:
-            _refuse_unnamed_with_other_launchers()
+            self._refuse_unnamed()
             folder = runs.new(self.experiment.name, self.experiment.row)
         os.environ[RUN_VARIABLE] = str(folder.path)
+        runs.refuse_headless(folder)
         if folder.state:
             runs.refuse_other_configuration(folder, self.config)
         return folder
+
+    def _refuse_unnamed(self) -> None:
+        """Processes that start at the same time, or on other nodes, cannot agree on a name drawn at random."""
+        if launch.processes() > 1 or self.config["trainer"]["num_nodes"] > 1:
+            raise InputError(
+                "with torchrun, srun or several nodes every process must know the run's folder: give --run DIR"
+            )
 
     def _attach(self, folder: RunFolder) -> None:
         """Starts or continues the folder, and adds the callbacks that write into it."""
@@ -130,12 +147,14 @@ class Session:
             self._choose_checkpoint(folder)
         changed = compose.flatten(self.experiment.config)
         self.callbacks += [
-            LastCheckpoint(folder.checkpoints, self.contents, **(self.config.get("checkpoint") or {})),
+            RandomStates(),
+            LastCheckpoint(folder.checkpoints, self.contents, Keep(**(self.config.get("checkpoint") or {}))),
             DetectionFiles(folder.path),
             Gallery(folder.path),
+            Throughput(),
             Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
         ]
-        if int(os.environ.get("LOCAL_RANK", "0")) == 0 and not folder.state:
+        if launch.rank() == 0 and not folder.state:
             folder.path.mkdir(parents=True, exist_ok=True)
             origin = {
                 "recipe": self.experiment.name,
@@ -144,7 +163,7 @@ class Session:
                 "code": versions.code(),
             }
             saved = {"card": self.experiment.card_content, "origin": origin} | self.config
-            folder.config.write_text(yamlio.dump(saved), encoding="utf-8")
+            durable.write_text(folder.config, yamlio.dump(saved))
             folder.note(
                 recipe=self.experiment.name,
                 row=self.experiment.row,
@@ -155,12 +174,13 @@ class Session:
     def _choose_checkpoint(self, folder: RunFolder) -> None:
         """A run continues from its own last checkpoint; a file given by name starts a new run from that state."""
         continuing = bool(folder.state)
-        if continuing and folder.last.is_file():
-            self.ckpt_path = str(folder.last)
+        if continuing and (last := checkpoints.recover(folder.checkpoints)):
+            self.ckpt_path = str(last)
             messages.say(f"continuing {folder.path}")
         elif continuing:
-            self.ckpt_path = None
-            messages.say(f"{folder.path} was stopped before its first checkpoint; starting it again")
+            # A file that the run was to start from still counts; under torchrun a late rank sees the new folder, too.
+            self.ckpt_path = None if self.request.ckpt_path == LAST else self.request.ckpt_path
+            messages.say(f"{folder.path} holds no checkpoint yet; starting it again from the first step")
         elif self.request.ckpt_path == LAST:
             raise InputError(f"--ckpt_path last: {folder.path} holds no run to continue; leave the option out to start")
 
@@ -228,8 +248,9 @@ class Session:
     def _fit(self) -> int:
         trainer, data = self.assembler.trainer, self.assembler.datamodule
         assert self.folder is not None
-        if self.ckpt_path and self.folder.metrics.is_file():
-            MetricsFile(self.folder.metrics).resumed_at(checkpoints.read(self.ckpt_path)["global_step"])
+        if self.folder.metrics.is_file():
+            step = checkpoints.read(self.ckpt_path)["global_step"] if self.ckpt_path else 0
+            MetricsFile(self.folder.metrics).resumed_at(step)
         if isinstance(self.assembler.model, Task):
             messages.say(f"{counts.parameters(self.assembler.model.network):,} parameters")
         messages.say(f"run: {self.folder.path}")
@@ -251,13 +272,13 @@ class Session:
             verbose=False,
         )
         if self.folder is None or self.request.verb == "validate":
-            print(messages.figures(trainer.callback_metrics))
+            _print(messages.figures(trainer.callback_metrics))
         return 0
 
-    def _interrupted(self) -> int:
+    def _interrupted(self, stopped: BaseException) -> int:
         if self.folder and self.folder.last.is_file():
-            print(f"stopped; continue with the same command and --ckpt_path last, or --run {self.folder.path}")
-        return INTERRUPTED
+            _print(f"stopped; continue with the same command and --ckpt_path last, or --run {self.folder.path}")
+        return preemption.exit_code(stopped)
 
 
 def _experiment(request: Request) -> Experiment:
@@ -281,8 +302,7 @@ def _tags(experiment: Experiment) -> list[str]:
     ]
 
 
-def _refuse_unnamed_with_other_launchers() -> None:
-    """Ranks that torchrun or SLURM start at the same time cannot agree on a name drawn at random."""
-    started_outside = {"TORCHELASTIC_RUN_ID", "SLURM_PROCID"} & os.environ.keys()
-    if started_outside and int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1"))) > 1:
-        raise InputError("with torchrun or srun every process must know the run's folder: give --run DIR")
+def _print(text: str) -> None:
+    """The answer of a command, once for all ranks."""
+    if launch.rank() == 0:
+        print(text)

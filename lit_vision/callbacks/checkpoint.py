@@ -1,44 +1,74 @@
-"""The checkpoint a run continues from, and an orderly stop on Ctrl-C."""
+"""The checkpoint a run continues from, and an orderly stop on Ctrl-C or a cluster's signal."""
 
-import os
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning as L
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from lit_vision import checkpoints
+from lit_vision.callbacks.kept import Keep, Kept
+from lit_vision.callbacks.preemption import StopRequest
+
+
+class DurableIO(TorchCheckpointIO):
+    """Writes checkpoints whole; Lightning's writer goes through the system's temporary folder and believes the disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes beside the destination, reads back, renames."""
+        checkpoints.write(Path(path), checkpoint)
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps `last.ckpt`: after each validation, every `every` optimiser steps, at the end, and on Ctrl-C.
+    """Keeps `last.ckpt`: after each validation, every so many optimiser steps, at the end, and when asked to stop.
 
-    The first Ctrl-C finishes the step, saves and leaves; the second leaves at once. The last step is always validated:
-    Lightning alone validates only at multiples of the interval.
+    Ctrl-C, SIGTERM and SIGUSR1 let the step end, save and leave; a second Ctrl-C leaves at once. The last step is
+    always validated: Lightning alone validates only at multiples of the interval.
+
+    Every figure of a step is in `metrics.jsonl` before the step's checkpoint is in place, so that a run that was killed
+    in between neither misses a line nor repeats one.
 
     Args:
-        folder: Where `last.ckpt` goes.
+        folder: Where the checkpoints go.
         contents: Plain entries stored under `lit_vision` in every checkpoint: the resolved configuration.
-        every: Optimiser steps between saves beside those after validations; None saves at validations only.
+        keep: When to save, and what to keep beside the last.
     """
 
-    def __init__(self, folder: Path, contents: dict[str, Any], every: int | None = None) -> None:
-        self.path = folder / "last.ckpt"
+    def __init__(self, folder: Path, contents: dict[str, Any], keep: Keep | None = None) -> None:
+        self.path = folder / checkpoints.LAST
         self.contents = contents
-        self.every = every
-        self._stop_asked = False
-        self._handler: Any = None
+        self.keep = keep or Keep()
+        self.kept = Kept(folder, self.keep)
+        self.stop = StopRequest()
+        self._resumed_at: int | None = None
+
+    def setup(self, trainer: L.Trainer, *_: Any, **__: Any) -> None:
+        """Takes over how checkpoints reach the disk."""
+        trainer.strategy.checkpoint_io = DurableIO()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which checkpoints are the best so far."""
+        return {"best": self.kept.best}
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds what is needed to rebuild the model without the recipe."""
         checkpoint["lit_vision"] = self.contents
 
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Takes the best over from the run that is continued."""
+        self._resumed_at = checkpoint["global_step"]
+        state = checkpoint.get("callbacks", {}).get(self.state_key, {})
+        self.kept.load(state.get("best", []), checkpoint["global_step"])
+
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Takes over Ctrl-C."""
-        if threading.current_thread() is threading.main_thread():
-            self._handler = signal.signal(signal.SIGINT, self._on_interrupt)
+        """Completes what a kill right after a save has cut short."""
+        if self._resumed_at is not None and trainer.is_global_zero and self.path.is_file():
+            self.kept.settle(self._resumed_at)
+
+    def on_train_start(self, *_: Any) -> None:
+        """Takes over the signals: not earlier, or Lightning would bring our handlers back when the fit has ended."""
+        self.stop.watch()
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Saves where it is due, and has the last step validated."""
@@ -47,52 +77,50 @@ class LastCheckpoint(Checkpoint):
         if trainer.global_step == trainer.max_steps:
             trainer.should_stop = True  # Lightning validates when it is asked to stop, whatever the interval
         elif not _validation_follows(trainer):  # else the validation is part of the step, and the save comes after it
-            if self._stop_asked or (self.every and trainer.global_step % self.every == 0):
-                self.save(trainer)
-            if self._stop_asked:
-                # Lightning writes the step's figures after this hook, which a stop would not reach.
+            asked = self.stop.agree(trainer)
+            if asked or self._due(trainer.global_step):
+                # Lightning writes the step's figures after this hook: too late for a kill after the save.
                 trainer._logger_connector.update_train_step_metrics()
-            self._leave_if_asked()
+                self.save(trainer)
+            if asked:
+                self.stop.leave(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Saves after each validation inside a fit."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self.kept.judge(trainer)
+            if trainer.global_step == trainer.max_steps:
+                # Saved when training has ended: Lightning's weight averaging is final only then, and a run continued
+                # from here would not end its training once more.
+                return
             self.save(trainer)
-            self._leave_if_asked()
+            if self.stop.agree(trainer):
+                self.stop.leave(trainer)
 
     def on_train_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Saves the final state."""
         self.save(trainer)
+        if self.stop.agree(trainer):
+            self.stop.leave(trainer)
 
-    def on_fit_end(self, *_: Any) -> None:
-        """Gives Ctrl-C back."""
-        self._give_back()
+    def on_fit_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Writes the final weights as safetensors; gives the signals back."""
+        if trainer.is_global_zero and self.path.is_file():
+            checkpoints.export_weights(self.path)
+        self.stop.give_back()
 
     def on_exception(self, *_: Any) -> None:
-        """Gives Ctrl-C back."""
-        self._give_back()
+        """Gives the signals back."""
+        self.stop.give_back()
 
     def save(self, trainer: L.Trainer) -> None:
-        """Writes beside the destination and renames: a reader never meets half a checkpoint."""
-        beside = self.path.with_name(".last.ckpt.part")
-        trainer.save_checkpoint(beside)
+        """Writes `last.ckpt` and what is kept of it."""
+        trainer.save_checkpoint(self.path)
         if trainer.is_global_zero:
-            os.replace(beside, self.path)
+            self.kept.settle(trainer.global_step)
 
-    def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
-        if self._stop_asked:
-            raise KeyboardInterrupt
-        self._stop_asked = True
-        rank_zero_info("\nstopping after this step; Ctrl-C again leaves at once, without saving")
-
-    def _leave_if_asked(self) -> None:
-        if self._stop_asked:
-            raise KeyboardInterrupt
-
-    def _give_back(self) -> None:
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            self._handler = None
+    def _due(self, step: int) -> bool:
+        return step in self.keep.milestones or bool(self.keep.every and step % self.keep.every == 0)
 
 
 def _validation_follows(trainer: L.Trainer) -> bool:

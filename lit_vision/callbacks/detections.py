@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning as L
 
+from lit_vision import distributed
 from lit_vision.types import Batch, Detections, Target
 
 
@@ -14,7 +15,8 @@ class DetectionFiles(L.Callback):
     """Writes what `validate` and `test` find, in original pixels and with the data set's own ids.
 
     `detections_<val|test>.json` is COCO's result format, which `pycocotools`' `loadRes` and the evaluation server read.
-    Data that name a `voc_results` prefix get VOC's files too, one a class, with 1-based inclusive corners.
+    Data that name a `voc_results` prefix get VOC's files too, one a class, with 1-based inclusive corners. Rank zero
+    writes what all ranks found, in the order of image ids.
 
     Args:
         folder: Where the files go, the run's folder.
@@ -49,18 +51,18 @@ class DetectionFiles(L.Callback):
         self._found += zip(ids, outputs["found"], strict=True)
 
     def _write(self, trainer: L.Trainer, split: str) -> None:
-        found, self._found = self._found, []
-        if trainer.sanity_checking or not found:
-            return
+        mine, self._found = self._found, []
+        parts = distributed.gather([] if trainer.sanity_checking else mine) or []
+        found = [entry for part in parts for entry in part]
+        if not found:
+            return  # another rank than the first, or another task
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        # Parts of several ranks are files of their own, joined by reading all of them.
-        rank = f".rank{trainer.global_rank}" if trainer.world_size > 1 else ""
-        path = self.folder / f"detections_{split}{rank}.json"
+        path = self.folder / f"detections_{split}.json"
         path.write_text(coco_results(found, data.category_ids), encoding="utf-8")
         if data.voc_results:
             names = data.image_names(split)
             for name, lines in voc_results(found, data.class_names, names).items():
-                file = self.folder / "voc" / f"{data.voc_results}_{name}{rank}.txt"
+                file = self.folder / "voc" / f"{data.voc_results}_{name}.txt"
                 file.parent.mkdir(exist_ok=True)
                 file.write_text(lines, encoding="utf-8")
 

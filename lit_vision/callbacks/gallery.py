@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from lit_vision import drawing
+from lit_vision import distributed, drawing
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.types import Batch, Detections, Target
 
@@ -15,7 +15,7 @@ SHOWN_SCORE = 0.5
 
 
 class Gallery(L.Callback):
-    """Draws the first images of the monitored split and of the test split after each pass; rank zero's share.
+    """Draws the first images of the monitored split and of the test split after each pass, the same on any world size.
 
     Pictures go to `gallery/` in the run's folder, where the latest pass replaces the one before, and to W&B.
 
@@ -27,17 +27,17 @@ class Gallery(L.Callback):
     def __init__(self, folder: Path, count: int = 8) -> None:
         self.folder = folder
         self.count = count
-        self._kept: list[tuple[Target, Detections]] = []
+        self._kept: list[tuple[int, Target, Detections]] = []  # with the number of the batch in the split
 
     def on_validation_batch_end(  # noqa: D102
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        self._keep(trainer, outputs, batch)
+        self._keep(trainer, outputs, batch, batch_idx)
 
     def on_test_batch_end(  # noqa: D102
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        self._keep(trainer, outputs, batch)
+        self._keep(trainer, outputs, batch, batch_idx)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draws the monitored split."""
@@ -47,15 +47,21 @@ class Gallery(L.Callback):
         """Draws the test split."""
         self._draw(trainer, "test")
 
-    def _keep(self, trainer: L.Trainer, outputs: Any, batch: Batch[list[Target]]) -> None:
-        if isinstance(outputs, dict) and trainer.is_global_zero and not trainer.sanity_checking:
+    def _keep(self, trainer: L.Trainer, outputs: Any, batch: Batch[list[Target]], batch_idx: int) -> None:
+        """Keeps the first of this rank's share: the first of the split are among those of all ranks."""
+        if isinstance(outputs, dict) and not trainer.sanity_checking:
+            number = batch_idx * trainer.world_size + trainer.global_rank  # batches are dealt in turn
             room = self.count - len(self._kept)
-            self._kept += list(zip(batch.targets, outputs["found"], strict=True))[:room]
+            shown = zip(batch.targets, outputs["found"], strict=True)
+            self._kept += [(number, _on_cpu(target), found) for target, found in shown][:room]
 
     def _draw(self, trainer: L.Trainer, split: str) -> None:
-        kept, self._kept = self._kept, []
+        mine, self._kept = self._kept, []
+        parts = distributed.gather(mine) or []
+        ordered = sorted((entry for part in parts for entry in part), key=lambda entry: entry[0])
+        kept = [entry[1:] for entry in ordered[: self.count]]
         if not kept:
-            return
+            return  # another rank than the first, or another task
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         folder = self.folder / "gallery"
         folder.mkdir(exist_ok=True)
@@ -68,6 +74,11 @@ class Gallery(L.Callback):
         for logger in trainer.loggers:
             if isinstance(logger, Wandb):
                 logger.log_boxes(f"{split}/gallery", shown, data.class_names)
+
+
+def _on_cpu(target: Target) -> Target:
+    """What can be sent to another process without a GPU's help."""
+    return Target(*(value.cpu() for value in target))
 
 
 def pair(image: Tensor, target: Target, found: Detections, class_names: list[str]) -> Any:

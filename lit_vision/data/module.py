@@ -76,6 +76,11 @@ class DataModule(L.LightningDataModule, Generic[S]):
         return len(self.splits["train"]) if self.splits else self.nominal_train()
 
     @property
+    def val_split(self) -> str:
+        """What validation runs on."""
+        return "test" if self.monitor == "test" else "val"
+
+    @property
     def test_split(self) -> str:
         """What `test` runs on: `test`, or `val` where the data have no test split."""
         return "test" if "test" in self.splits else "val"
@@ -139,7 +144,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def val_dataloader(self) -> Iterable[Batch[Any]]:
         """Batches of what is monitored."""
-        return self._eval_loader(self.splits["test" if self.monitor == "test" else "val"])
+        return self._eval_loader(self.splits[self.val_split])
 
     def test_dataloader(self) -> Iterable[Batch[Any]]:
         """Batches of the test split, or of the validation split where there is none."""

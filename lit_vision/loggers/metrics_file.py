@@ -1,6 +1,7 @@
 """`metrics.jsonl`: the local truth about every logged figure."""
 
 import json
+import os
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -9,20 +10,27 @@ from typing import Any, TextIO
 from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from lit_vision import runs
+from lit_vision import durable, runs
 
 
 class MetricsFile(Logger):
     """Appends one JSON line per logged step, flushed at once; rank zero writes, the others do nothing.
 
+    A line that repeats step and names of the one before is left out: where a checkpoint is saved, the step's figures
+    are written first, and Lightning writes them again.
+
     Args:
         path: The file; its folder is made when the first line is written.
+
+    Raises:
+        InputError: From `log_metrics`, if the disk is full or the file has been deleted.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
         self._file: TextIO | None = None
+        self._last: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -48,7 +56,10 @@ class MetricsFile(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Writes one line: the optimiser step, the time in seconds since 1970, and the figures."""
         figures = {name: value for name, value in metrics.items() if name != "epoch"}
-        self._write({"step": step, "time": round(time.time(), 3)} | figures)
+        signature = (step, *figures)
+        if signature != self._last:
+            self._write({"step": step, "time": round(time.time(), 3)} | figures)
+        self._last = signature
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
@@ -56,7 +67,7 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def resumed_at(self, step: int) -> None:
-        """Marks that the run went on from this optimiser step."""
+        """Marks that the run went on from this optimiser step; 0 if it began again."""
         self._write({runs.RESUMED: step, "time": round(time.time(), 3)})
 
     def finalize(self, status: str) -> None:
@@ -66,8 +77,12 @@ class MetricsFile(Logger):
             self._file = None
 
     def _write(self, line: dict[str, Any]) -> None:
-        self.experiment.write(json.dumps(line) + "\n")
-        self.experiment.flush()
+        try:
+            self.experiment.write(json.dumps(line) + "\n")
+            self.experiment.flush()
+            os.stat(self.path)  # a file that was deleted takes lines without complaint, into nowhere
+        except OSError as error:
+            raise durable.told(error, self.path) from error
 
     def _end_torn_line(self) -> None:
         """A kill may have cut the last line short: cut it away, so that the next one starts a line of its own."""

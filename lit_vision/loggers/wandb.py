@@ -98,6 +98,11 @@ class Wandb(WandbLogger):
         self._try(lambda: WandbLogger.finalize(self, status))
 
     @rank_zero_only
+    def preempting(self) -> None:
+        """Tells W&B that a cluster takes the machine away, and that the run will go on."""
+        self._try(lambda: self.experiment.mark_preempting())
+
+    @rank_zero_only
     def finish(self, exit_code: int = 0) -> None:
         """Closes the W&B run and flushes its files."""
         if self._experiment is not None:

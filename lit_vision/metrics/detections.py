@@ -1,17 +1,17 @@
 """What every detection metric remembers: detections and truth of all images in flat tensors, gathered as they are."""
 
-import warnings
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from lit_vision import distributed
 from lit_vision.errors import InputError
 from lit_vision.types import Detections, Target
 
@@ -68,11 +68,15 @@ class Evidence(NamedTuple):
 class DetectionMetric(Metric):
     """Base of the detection metrics; the task calls `update` with each batch and `compute` at the end.
 
-    All subclasses share their states, so a `MetricCollection` keeps them once. They stay on the CPU.
+    All subclasses share their states, so a `MetricCollection` keeps them once. They stay on the CPU. Of several ranks
+    the first gathers them, over the CPU, and computes; the others get its figures.
 
     Args:
-        kwargs: Options of `torchmetrics.Metric`.
+        kwargs: Options of `torchmetrics.Metric`; a `process_group` is not looked at: all ranks take part.
     """
+
+    remembered: ClassVar[tuple[str, ...]] = ()
+    """Attributes that `compute` sets beside its result."""
 
     is_differentiable = False
     higher_is_better = True
@@ -136,17 +140,40 @@ class DetectionMetric(Metric):
     def _sync_dist(
         self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: Any | None = None
     ) -> None:
-        """Gathers as objects: any backend, ranks of any length, also empty ones, keep their types and widths.
+        """Gathers to rank zero as objects: ranks of any length, also empty ones, keep their types and widths.
 
         torchmetrics' own gather sends an empty list as a float vector, which a `[D, 4]` of another rank waits for.
         """
-        group = process_group or self.process_group
-        parts: list[Any] = [None] * dist.get_world_size(group)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            dist.all_gather_object(parts, self._rows(), group)
+        parts = distributed.gather(self._rows()) or []
         for name in EMPTY:
             setattr(self, name, [part[name] for part in parts])
+
+    def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
+        """What torchmetrics puts around `compute`, around a computation that only rank zero makes."""
+
+        @functools.wraps(compute)
+        def once() -> Any:
+            return self._shared(compute) if self._is_synced else compute()
+
+        wrapped: Callable[..., Any] = super()._wrap_compute(once)
+        return wrapped
+
+    def _shared(self, compute: Callable[[], Any]) -> Any:
+        """Rank zero's result on every rank, or its complaint: else the others would wait for it."""
+        outcome: tuple[Any, Any] | InputError | None = None
+        if distributed.rank() == 0:
+            try:
+                outcome = compute(), {name: getattr(self, name) for name in self.remembered}
+            except InputError as error:
+                outcome = error
+        outcome = distributed.share(outcome)
+        if isinstance(outcome, InputError):
+            raise outcome
+        assert outcome is not None
+        figures, remembered = outcome
+        for name, value in remembered.items():
+            setattr(self, name, value)
+        return figures
 
 
 def _flat(found: Sequence[Detections], targets: Sequence[Target]) -> dict[str, Tensor]:

@@ -49,6 +49,7 @@ class ClassMetric(DetectionMetric):
 
     figure: str
     interpolation: Interpolation
+    remembered = ("_by_class",)
 
     def __init__(self, num_classes: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

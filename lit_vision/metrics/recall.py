@@ -34,6 +34,8 @@ class ProposalRecall(DetectionMetric):
         InputError: `max_proposals` do not ascend, or an unknown backend.
     """
 
+    remembered = ("_recall",)
+
     def __init__(
         self,
         max_proposals: Sequence[int] = (100, 300, 1000, 2000),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import nn
 from torchvision.ops import FrozenBatchNorm2d
 
@@ -54,6 +55,39 @@ def refuse_random_frozen(module: nn.Module) -> None:
         raise InputError(
             f"norm: frozen keeps loaded statistics, but {len(untouched)} of {len(frozen)} frozen layers hold none "
             f"(first: {untouched[0]})\nname pretrained weights (weights: …), or train with norm: bn or norm: gn"
+        )
+
+
+def refuse_sync_on_cpu(module: nn.Module, processes: int, device: torch.device) -> None:
+    """Refuse synchronised layers where PyTorch has none: several processes without GPUs.
+
+    Raises:
+        InputError: There is an `nn.SyncBatchNorm`, and it would have to ask other processes.
+    """
+    if processes > 1 and device.type == "cpu" and any(isinstance(m, nn.SyncBatchNorm) for m in module.modules()):
+        raise InputError(
+            f"norm: sync runs on GPUs only, and here are {processes} processes on the CPU; "
+            "train in one process, or with norm: bn or norm: gn"
+        )
+
+
+def tell_of_batch_statistics(module: nn.Module, images: int, processes: int) -> None:
+    """Say what a trained BatchNorm sees: a warning at one image a device, a line where running statistics are partial.
+
+    Args:
+        module: The network.
+        images: Images of one forward pass on one device.
+        processes: Number of devices.
+    """
+    trained = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d) and m.weight.requires_grad]
+    if trained and images == 1:
+        rank_zero_warn(
+            f"norm: bn normalises {len(trained)} layers by the statistics of a single image on each device; "
+            "train with norm: gn, norm: frozen (loaded weights) or, on several GPUs, norm: sync"
+        )
+    elif trained and processes > 1:
+        rank_zero_info(
+            f"BatchNorm normalises by {images} images at a time; its running statistics are those of rank zero's images"
         )
 
 

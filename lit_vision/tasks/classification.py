@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MeanMetric, Metric, MetricCollection
 
+from lit_vision import distributed
 from lit_vision.metrics.error import ErrorRate
+from lit_vision.metrics.mean import ExactMean
 from lit_vision.models.classifier import Classifier
 from lit_vision.tasks import optim
 from lit_vision.tasks.task import ScheduleCallable, Task
@@ -51,7 +53,7 @@ class Classification(Task):
         self.val_metrics = metrics("val/", net.num_classes)
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_metrics = self.val_metrics.clone(prefix="train/")
-        self.val_loss, self.test_loss, self.train_loss = MeanMetric(), MeanMetric(), MeanMetric()
+        self.val_loss, self.test_loss, self.train_loss = ExactMean(), ExactMean(), MeanMetric()
         self._outcomes: list[tuple[Tensor, Tensor]] = []  # logits and targets since the last log
         self._losses: list[Tensor] = []
         self._errors_of_step: list[Tensor] = []
@@ -76,34 +78,54 @@ class Classification(Task):
 
     def validation_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Updates `val/…`."""
-        self._evaluate(batch, self.val_metrics, self.val_loss, "val/loss")
+        self._evaluate(batch, self.val_metrics, self.val_loss)
 
     def test_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Updates `test/…`."""
-        self._evaluate(batch, self.test_metrics, self.test_loss, "test/loss")
+        self._evaluate(batch, self.test_metrics, self.test_loss)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the figures of the whole split."""
+        self._log_figures("val/loss", self.val_metrics, self.val_loss)
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the figures of the whole split."""
+        self._log_figures("test/loss", self.test_metrics, self.test_loss)
 
     def _forward(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
         logits = self.net(batch.images, batch.sizes).float()
         return logits, F.cross_entropy(logits, batch.targets)
 
-    def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: MeanMetric, name: str) -> None:
+    def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: ExactMean) -> None:
         logits, loss = self._forward(batch)
         metrics.update(logits, batch.targets)
         mean_loss.update(loss, len(batch.targets))
-        self.log_dict(metrics, on_step=False, on_epoch=True, prog_bar=True)
-        self.log(name, mean_loss, on_step=False, on_epoch=True)
+
+    def _log_figures(self, name: str, metrics: MetricCollection, mean_loss: ExactMean) -> None:
+        # Not from the steps: ranks have different numbers of batches, and all must take part in each reduction.
+        self.log_dict(metrics.compute(), prog_bar=True)
+        self.log(name, mean_loss.compute())
         self.log_position(self.trainer.global_step)
+        metrics.reset()
+        mean_loss.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the figures since the last log, so that a continued run logs what an uninterrupted one would."""
+        """Keeps the figures since the last log, so that a continued run logs what an uninterrupted one would.
+
+        Those of all ranks: counts are summed, and losses are means over the ranks.
+        """
         self._absorb()
-        states = {name: metric.metric_state for name, metric in self.train_metrics.items(keep_base=True)}
-        checkpoint["since_log"] = {"metrics": states, "losses": [float(loss) for loss in self._losses]}
+        mine = {name: _counts(metric) for name, metric in self.train_metrics.items(keep_base=True)}
+        parts = distributed.gather_everywhere((mine, [float(loss) for loss in self._losses]))
+        checkpoint["since_log"] = {
+            "metrics": {name: {key: sum(p[name][key] for p, _ in parts) for key in mine[name]} for name in mine},
+            "losses": [sum(losses) / len(losses) for losses in zip(*(part for _, part in parts), strict=True)],
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes the figures since the last log up again."""
         kept = checkpoint.get("since_log", {"metrics": {}, "losses": []})
-        for name, state in kept["metrics"].items():
+        for name, state in kept["metrics"].items() if self.global_rank == 0 else ():  # sums of all ranks: count once
             for key, value in state.items():
                 setattr(self.train_metrics[name], key, value.to(self.device))
         self._losses = [torch.tensor(loss, device=self.device) for loss in kept["losses"]]
@@ -137,6 +159,12 @@ class Classification(Task):
             schedule.observe(float(error.mean()))
             if schedule.switched_at is not None:
                 self.log("warmup_ended_at", float(schedule.switched_at))
+
+
+def _counts(metric: Metric) -> dict[str, Any]:
+    """What a metric has counted so far, as it can be sent and saved."""
+    states: dict[str, Any] = metric.metric_state
+    return {name: state.cpu() for name, state in states.items()}
 
 
 def metrics(prefix: str, num_classes: int) -> MetricCollection:

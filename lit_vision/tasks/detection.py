@@ -8,6 +8,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 from torchmetrics import Metric
 
+from lit_vision import distributed
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
@@ -90,8 +91,16 @@ class Detection(Task):
         self._log_classes("test/")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the losses since the last log, so that a continued run logs what an uninterrupted one would."""
-        checkpoint["since_log"] = [{name: float(loss) for name, loss in losses.items()} for losses in self._losses]
+        """Keeps the losses since the last log, so that a continued run logs what an uninterrupted one would.
+
+        Means over the ranks, as the log has them.
+        """
+        mine = [{name: float(loss) for name, loss in losses.items()} for losses in self._losses]
+        parts = distributed.gather_everywhere(mine)
+        checkpoint["since_log"] = [
+            {name: sum(losses[name] for losses in together) / len(together) for name in together[0]}
+            for together in zip(*parts, strict=True)
+        ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes the losses since the last log up again."""

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lit_vision import distributed
 from lit_vision.errors import InputError
 from lit_vision.models import norm
 from lit_vision.tasks import optim
@@ -44,6 +45,14 @@ class Task(L.LightningModule):
         self.no_decay = no_decay
         self.class_names = class_names
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes the running hook some forty times a step, and a module's way of setting an attribute looks for
+        # parameters and submodules first: a seventh of what Lightning adds to a step of a tiny network.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     @property
     @abstractmethod
     def network(self) -> nn.Module:
@@ -68,8 +77,19 @@ class Task(L.LightningModule):
         self.class_names = self.class_names or data.class_names
 
     def on_fit_start(self) -> None:
-        """Refuses frozen normalisation over random weights, now that weights or a checkpoint are in."""
+        """Refuses what a normalisation layer cannot do, now that weights or a checkpoint are in; says what it does."""
         norm.refuse_random_frozen(self.network)
+        world_size = self.trainer.world_size
+        norm.refuse_sync_on_cpu(self.network, world_size, self.device)
+        data: Any = getattr(self.trainer, "datamodule", None)
+        if data is not None:
+            images = data.batch_size // (world_size * self.trainer.accumulate_grad_batches)
+            norm.tell_of_batch_statistics(self.network, images, world_size)
+
+    def on_validation_start(self) -> None:
+        """All ranks evaluate rank zero's running statistics."""
+        if self.trainer.model is not None:
+            distributed.share_buffers(self.trainer.model)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser over the parameter groups, schedule per optimiser step."""

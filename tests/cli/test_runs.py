@@ -38,7 +38,8 @@ def weights(folder):
 
 
 def figures(folder):
-    return [{k: v for k, v in line.items() if k != "time"} for line in runs.read_metrics(folder / "metrics.jsonl")]
+    lines = runs.read_metrics(folder / "metrics.jsonl")
+    return [{k: v for k, v in line.items() if k != "time" and not k.startswith("rank")} for line in lines]
 
 
 def test_fit_writes_the_folder_and_judges(command, only_run):

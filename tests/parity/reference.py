@@ -76,9 +76,11 @@ def photographs(height, width, folder=None):
 
 
 def one_of(batch, step):
-    """A batch of a single photograph, another one at each step."""
+    """A batch of a single photograph, another one at each step, with no more padding than it needs by itself."""
     index = step % len(batch.targets)
-    return Batch(batch.images[index : index + 1], batch.sizes[index : index + 1], [batch.targets[index]])
+    height, width = (-(-side // 32) * 32 for side in batch.sizes[index].tolist())
+    images = batch.images[index : index + 1, :, :height, :width].contiguous()
+    return Batch(images, batch.sizes[index : index + 1], [batch.targets[index]])
 
 
 def target(boxes, labels):

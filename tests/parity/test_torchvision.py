@@ -41,6 +41,7 @@ SEEDS = {
     ("retinanet", "sklearn", 512): 3,
     ("retinanet", "coco", 512): 2,
     ("retinanet", "coco", 800): 2,
+    ("faster_rcnn", "coco", 800): 1,
 }
 
 

@@ -1,0 +1,156 @@
+"""Runs that are killed, pre-empted or interrupted go on as if nothing had happened."""
+
+import random
+import re
+import signal
+import time
+
+import pytest
+import torch
+
+from lit_vision import checkpoints, runs
+from tests.cli import processes
+from tests.cli.conftest import TINY
+
+AVERAGED = "[{class_path: lightning.pytorch.callbacks.EMAWeightAveraging, init_args: {decay: 0.8}}]"
+RUNS = {
+    # Accumulation, averaged weights and saves between the validations: all that a continued run must bring back.
+    "classifier": (
+        *(*TINY, "--data.max_per_device", "32", "--trainer.callbacks", AVERAGED, "--checkpoint.every", "1"),
+        *("--data.batch_size", "64", "--checkpoint.best", "1", "--checkpoint.monitor", "val/loss"),
+    ),
+    "detector": (
+        *("--config", "quickstart/digit_scenes", "--trainer.logger", "false", "--trainer.accelerator", "cpu"),
+        *("--data.size", "64", "--data.train", "16", "--data.val", "4", "--data.test", "4", "--data.batch_size", "4"),
+        *("--data.eval_batch_size", "4", "--model.detector.pyramid.channels", "16", "--trainer.max_steps", "6"),
+        *("--trainer.val_check_interval", "3", "--trainer.log_every_n_steps", "2", "--checkpoint.every", "2"),
+    ),
+}
+# Times, rates and memory differ from run to run.
+ASIDE = re.compile(r"time$|rank\d+/")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The uninterrupted runs, made when first asked for: folder and seconds."""
+    made = {}
+
+    def make(kind):
+        if kind not in made:
+            folder = tmp_path_factory.mktemp(kind)
+            began = time.monotonic()
+            code = processes.run(("fit", *RUNS[kind], "--run", "run"), folder, folder / "log")
+            assert code == 0, (folder / "log").read_text()
+            made[kind] = (folder / "run", time.monotonic() - began)
+        return made[kind]
+
+    return make
+
+
+def weights(folder):
+    content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return {"step": torch.tensor(content["global_step"])} | content["state_dict"]
+
+
+def figures(folder):
+    lines = runs.read_metrics(folder / "metrics.jsonl")
+    return [{name: value for name, value in line.items() if not ASIDE.match(name)} for line in lines]
+
+
+def assert_equal(folder, expected):
+    assert figures(folder) == figures(expected)
+    got, wanted = weights(folder), weights(expected)
+    assert got.keys() == wanted.keys()
+    assert [name for name in wanted if not torch.equal(got[name], wanted[name])] == []
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {
+        path.name for path in (expected / "checkpoints").iterdir()
+    }
+
+
+def finish(kind, folder, log, **options):
+    """Continues the run; what was saved must be found again, and what is begun again must be said."""
+    saved = any((folder / "run" / "checkpoints").glob("*.ckpt"))
+    code = processes.run(("fit", *RUNS[kind], "--run", "run"), folder, log, **options)
+    told = log.read_text() if log.exists() else ""
+    if "continuing run" not in told and code == 0:
+        assert not saved or "run is finished" in told, told
+    return code, told
+
+
+@pytest.mark.parametrize(
+    ("kind", "kills"),
+    [
+        ("classifier", 5),
+        ("detector", 5),
+        pytest.param("classifier", 100, marks=pytest.mark.slow),
+        pytest.param("detector", 100, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_at_random_instants(whole, tmp_path, kind, kills):
+    expected, seconds = whole(kind)
+    instants = random.Random(kills)
+    done, run = 0, 0
+    while done < kills:
+        folder = tmp_path / str(run)
+        folder.mkdir()
+        run += 1
+        for _ in range(3):  # a run is killed three times, then finished
+            log = folder / "log"
+            process = processes.start(("fit", *RUNS[kind], "--run", "run"), folder, log)
+            done += processes.kill_after(process, instants.uniform(0, seconds))
+            assert process.exitcode in (0, -signal.SIGKILL), log.read_text()
+        code, told = finish(kind, folder, folder / "log")
+        assert code == 0, told
+        assert_equal(folder / "run", expected)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        *(9, 18, 25),
+        *(pytest.param(point, marks=pytest.mark.slow) for point in range(160) if point not in (9, 18, 25)),
+    ],
+)
+def test_killed_at_a_file_operation(whole, tmp_path, point):
+    expected, _ = whole("classifier")
+    code, told = finish("classifier", tmp_path, tmp_path / "log", crash=point)
+    assert code in (0, -signal.SIGKILL), told
+    code, told = finish("classifier", tmp_path, tmp_path / "log")
+    assert code == 0, told
+    assert_equal(tmp_path / "run", expected)
+
+
+@pytest.mark.parametrize(
+    ("signum", "code"),
+    [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_signal_saves_and_leaves_with_its_code(whole, tmp_path, signum, code):
+    expected, _ = whole("classifier")
+    process = processes.start(("fit", *RUNS["classifier"], "--run", "run"), tmp_path, tmp_path / "log")
+    got = processes.signal_when(process, tmp_path / "run" / "checkpoints" / "last.ckpt", signum)
+    told = (tmp_path / "log").read_text()
+    assert got == code, told
+    assert "stopped; continue with the same command" in told
+    assert checkpoints.recover(tmp_path / "run" / "checkpoints")
+    code, told = finish("classifier", tmp_path, tmp_path / "log")
+    assert code == 0, told
+    assert_equal(tmp_path / "run", expected)
+
+
+def test_a_damaged_last_is_told_and_the_one_before_goes_on(whole, tmp_path):
+    expected, _ = whole("classifier")
+    process = processes.start(("fit", *RUNS["classifier"], "--run", "run"), tmp_path, tmp_path / "log")
+    folder = tmp_path / "run" / "checkpoints"
+    assert processes.signal_when(process, folder / "previous.ckpt", signal.SIGKILL) == -signal.SIGKILL
+    last = folder / "last.ckpt"
+    last.write_bytes((folder / "previous.ckpt").read_bytes()[:-200])
+    moved = (tmp_path / "moved").resolve()
+    moved.mkdir()
+    (tmp_path / "run").rename(moved / "run")  # a run's folder can be moved
+    code, told = finish("classifier", moved, tmp_path / "log")
+    assert code == 0, told
+    assert "does not read back" in told
+    assert "going on from the checkpoint before it" in told
+    (moved / "run" / "checkpoints" / "damaged.ckpt").unlink()
+    assert_equal(moved / "run", expected)

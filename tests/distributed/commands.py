@@ -1,0 +1,76 @@
+"""What the ranks of `world` do. Imported by its fork server, so all that a rank needs is imported here."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import lightning as L
+import torch
+from torchvision.ops import FrozenBatchNorm2d
+
+from lit_vision import check, cli, trainer_cli
+from lit_vision.data import boxes, digits, image_folder, voc  # noqa: F401
+from lit_vision.loggers.metrics_file import MetricsFile
+from lit_vision.models import classifier, retinanet  # noqa: F401
+from lit_vision.models.backbones import resnet
+from lit_vision.tasks import classification, detection  # noqa: F401
+
+# One thread before any is started: none may run in a process that is forked.
+torch.set_num_threads(1)
+
+
+def command(*commands):
+    """`lit-vision` with each of the lists of arguments, one after the other."""
+    for arguments in commands:
+        code = cli.main([*map(str, arguments), *devices()])
+        assert code == 0, code
+
+
+def evaluate(name, *arguments):
+    """`validate` or `test`; keeps all figures at full precision in `<name>.rank<number>.pt`."""
+    values, options = cli._options(arguments[0], [*map(str, arguments[1:]), *devices()])
+    request = trainer_cli.Request(arguments[0], options=options, **values)
+    experiment = trainer_cli._experiment(request)
+    check.names(experiment)
+    session = trainer_cli.Session(request, experiment)
+    assert session.run() == 0
+    trainer = session.assembler.trainer
+    torch.save(dict(trainer.callback_metrics), f"{name}.rank{trainer.global_rank}.pt")
+
+
+def train(norm):
+    """Ten optimiser steps of 16 images in fp32: of two processes, or of two halves accumulated in one."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    torch.manual_seed(0)
+    net = classifier.Classifier(resnet.resnet20(norm=norm), num_classes=10)
+    for layer in net.modules():
+        if isinstance(layer, FrozenBatchNorm2d):  # as if something had been loaded
+            layer.running_mean.normal_(0, 0.1)
+            layer.running_var.uniform_(0.5, 1.5)
+    task = classification.Classification(net, partial(torch.optim.SGD, lr=0.05, momentum=0.9))
+    trainer = L.Trainer(
+        max_steps=10,
+        accelerator="cpu",
+        devices=world,
+        strategy="ddp" if world > 1 else "auto",
+        accumulate_grad_batches=2 // world,
+        log_every_n_steps=1,
+        limit_val_batches=0,
+        logger=MetricsFile(Path("metrics.jsonl")),
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(task, datamodule=digits.Digits(batch_size=16, eval_batch_size=50, seed=3))
+    if trainer.is_global_zero:
+        torch.save(net.state_dict(), "weights.pt")
+
+
+def devices():
+    """Options for the devices that the launcher has given."""
+    nodes = int(os.environ.get("SLURM_NNODES", "1"))
+    world, each = (int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    world = max(world, nodes)
+    several = ["--trainer.strategy", "ddp", "--trainer.num_nodes", str(world // each)] if world > 1 else []
+    return ["--trainer.accelerator", "cpu", "--trainer.devices", str(each), *several]

@@ -1,0 +1,52 @@
+"""21 images on one, two and three processes: the same figures to the last bit, each image once."""
+
+import pytest
+import torch
+
+from tests.distributed import commands, world
+from tests.twins import folders, voc
+
+NAMES = ("bolt", "nut", "washer")
+CLASSIFIER = (
+    *("--config", "quickstart/digits", "--data", "lit_vision.data.image_folder.ImageFolder", "--data.root", "images"),
+    *("--data.batch_size", "6", "--data.eval_batch_size", "2", "--trainer.max_steps", "2"),
+    *("--trainer.val_check_interval", "2", "--trainer.logger", "false", "--run", "run"),
+)
+DETECTOR = (
+    *("--config", "retinanet/r50_fpn_coco", "--row", "from scratch"),
+    *("--data", "lit_vision.data.voc.VocFormat", "--data.root", "own"),
+    *("--data.batch_size", "2", "--data.eval_batch_size", "2", "--data.num_workers", "0", "--trainer.logger", "false"),
+    *("--data.pipeline", "lit_vision.data.scenes.short_side", "--data.pipeline.cap", "96"),
+    *("--data.pipeline.train", "[64]", "--data.pipeline.test", "64", "--model.detector.pyramid.channels", "16"),
+    *("--model.detector.pyramid.backbone", "lit_vision.models.backbones.resnet.resnet18"),
+    # Hardly trained, every box is unsure: keep some of any score.
+    *("--model.detector.selection", '{"score": 0.0, "per_level": 300, "nms": 0.7, "limit": 100}'),
+    *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--run", "run"),
+)
+WORLDS = (1, 2, 3)
+
+
+def figures(folder, world_size):
+    """Of every rank."""
+    return [torch.load(folder / f"{world_size}.rank{rank}.pt") for rank in range(world_size)]
+
+
+@pytest.mark.parametrize("kind", ["classification", "detection"])
+def test_the_figures_of_21_images_do_not_depend_on_the_number_of_processes(tmp_path, kind):
+    if kind == "classification":
+        folders.small(tmp_path / "images", splits={"train": 8, "val": 7, "test": 7})
+    else:
+        voc.folder(tmp_path / "own", {"train": 4, "val": 3, "test": 21}, NAMES)
+    world.run(commands.command, 1, tmp_path, ["fit", *(CLASSIFIER if kind == "classification" else DETECTOR)])
+    for size in WORLDS:
+        texts = world.run(commands.evaluate, size, tmp_path, size, "test", "--ckpt_path", "run/checkpoints/last.ckpt")
+        assert texts[0].count("test: 21 images evaluated, 0 skipped") == 1
+        assert all("evaluated" not in text for text in texts[1:])
+    (alone,) = figures(tmp_path, 1)
+    assert kind == "classification" or alone["test/ar100"] > 0
+    assert alone.keys() >= ({"test/error", "test/loss"} if kind == "classification" else {"test/ap", "test/ap/bolt"})
+    for size in WORLDS[1:]:
+        for found in figures(tmp_path, size):
+            assert found.keys() == alone.keys()
+            wrong = [name for name in alone if not torch.equal(found[name].nan_to_num(-1), alone[name].nan_to_num(-1))]
+            assert wrong == []
