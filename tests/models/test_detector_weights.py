@@ -1,5 +1,6 @@
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -54,8 +55,20 @@ def saved(state, tmp_path, name="file.pth"):
     return str(tmp_path / name)
 
 
-def test_retinanet_s_91_outputs_become_80_classes(states, tmp_path):
-    net = retinanet(weights=saved(states["retinanet"], tmp_path))
+def release(monkeypatch, state):
+    """Let torchvision's releases be this state, and name them: files of 150 MB are slow on some disks."""
+    for enum in (RetinaNet_ResNet50_FPN_Weights, FasterRCNN_ResNet50_FPN_Weights):
+        monkeypatch.setattr(enum, "get_state_dict", lambda self, **options: dict(state))
+    return "COCO_V1"
+
+
+@pytest.fixture(scope="module")
+def retina_file(states, tmp_path_factory):
+    return saved(states["retinanet"], tmp_path_factory.mktemp("weights"))
+
+
+def test_retinanet_s_91_outputs_become_80_classes(states, retina_file):
+    net = retinanet(weights=retina_file)
     assert len(IDS) == 80
     assert (IDS[0], IDS[11], IDS[-1]) == (1, 13, 90)
     assert net.head.cls[-1].bias.tolist() == IDS * 9
@@ -67,8 +80,8 @@ def test_retinanet_s_91_outputs_become_80_classes(states, tmp_path):
     assert torch.equal(net.head.box[6].weight, theirs["head.regression_head.conv.3.0.weight"])
 
 
-def test_faster_rcnn_s_background_becomes_the_last(states, tmp_path):
-    net = FasterRCNN(pyramid(), 80, weights=saved(states["faster_rcnn"], tmp_path))
+def test_faster_rcnn_s_background_becomes_the_last(monkeypatch, states):
+    net = FasterRCNN(pyramid(), 80, weights=release(monkeypatch, states["faster_rcnn"]))
     assert net.regions.head.cls.bias.tolist() == [*IDS, 0]
     assert net.regions.head.box.bias.tolist() == [row for row in [*IDS, 0] for _ in range(4)]
     theirs = states["faster_rcnn"]
@@ -76,8 +89,8 @@ def test_faster_rcnn_s_background_becomes_the_last(states, tmp_path):
     assert torch.equal(net.pyramid.smooth["5"].weight, theirs["backbone.fpn.layer_blocks.3.0.weight"])
 
 
-def test_rpn_takes_a_faster_rcnn_s_first_stage(states, tmp_path):
-    net = RPN(pyramid(), 80, weights=saved(states["faster_rcnn"], tmp_path))
+def test_rpn_takes_a_faster_rcnn_s_first_stage(monkeypatch, states):
+    net = RPN(pyramid(), 80, weights=release(monkeypatch, states["faster_rcnn"]))
     assert torch.equal(net.proposals.head.cls.weight, states["faster_rcnn"]["rpn.head.cls_logits.weight"])
 
 
@@ -97,32 +110,31 @@ def old_names(state):
     ("kind", "build"),
     [("retinanet", retinanet), ("faster_rcnn", lambda **options: FasterRCNN(pyramid(), 80, **options))],
 )
-def test_old_and_new_names_are_the_same(states, tmp_path, kind, build):
+def test_old_and_new_names_are_the_same(monkeypatch, states, kind, build):
     old = old_names(states[kind])
     assert set(old) != set(states[kind])
-    one = build(weights=saved(states[kind], tmp_path, "new.pth")).state_dict()
-    other = build(weights=saved(old, tmp_path, "old.pth")).state_dict()
+    one = build(weights=release(monkeypatch, states[kind])).state_dict()
+    other = build(weights=release(monkeypatch, old)).state_dict()
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_as_many_outputs_as_classes_and_background(states, tmp_path):
-    file = saved(states["faster_rcnn"], tmp_path)
-    net = FasterRCNN(pyramid(), 90, weights=file)
+def test_as_many_outputs_as_classes_and_background(monkeypatch, states):
+    net = FasterRCNN(pyramid(), 90, weights=release(monkeypatch, states["faster_rcnn"]))
     assert net.regions.head.cls.bias.tolist() == [*range(1, 91), 0]
-    retina = saved(states["retinanet"], tmp_path, "retina.pth")
+    retina = release(monkeypatch, states["retinanet"])
     assert retinanet(91, retina).head.cls[-1].bias.tolist() == [*range(91)] * 9
     assert retinanet(90, retina).head.cls[-1].bias.tolist() == [*range(1, 91)] * 9
 
 
-def test_other_classes_start_afresh_and_say_so(states, tmp_path):
-    file = saved(states["retinanet"], tmp_path)
-    with pytest.warns(UserWarning, match=r"file\.pth has 91 outputs for classes, the data 20 classes: head\.cls\.8 st"):
-        net = retinanet(20, file)
+def test_other_classes_start_afresh_and_say_so(monkeypatch, states):
+    name = release(monkeypatch, states["retinanet"])
+    with pytest.warns(UserWarning, match=r"^COCO_V1 has 91 outputs for classes, the data 20 classes: head\.cls\.8 st"):
+        net = retinanet(20, name)
     assert net.head.cls[-1].bias.unique().tolist() == [pytest.approx(-4.595, abs=1e-3)]
     assert torch.equal(net.head.box[-1].weight, states["retinanet"]["head.regression_head.bbox_reg.weight"])
-    file = saved(states["faster_rcnn"], tmp_path)
+    name = release(monkeypatch, states["faster_rcnn"])
     with pytest.warns(UserWarning, match=r"20 classes: regions\.head\.cls and regions\.head\.box start afresh$"):
-        net = FasterRCNN(pyramid(), 20, weights=file)
+        net = FasterRCNN(pyramid(), 20, weights=name)
     assert net.regions.head.cls.bias.count_nonzero() == 0
 
 
@@ -160,12 +172,6 @@ def test_the_data_s_normalisation_stays(tmp_path):
     assert copy.normalise.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
 
 
-def release(monkeypatch, state):
-    """Let torchvision's releases be this state."""
-    for enum in (RetinaNet_ResNet50_FPN_Weights, FasterRCNN_ResNet50_FPN_Weights):
-        monkeypatch.setattr(enum, "get_state_dict", lambda self, **options: dict(state))
-
-
 @pytest.mark.parametrize("name", ["COCO_V1", "RetinaNet_ResNet50_FPN_Weights.COCO_V1"])
 def test_release_by_name_computes_without_epsilon(monkeypatch, states, name):
     state = states["retinanet"] | {
@@ -184,10 +190,9 @@ def test_release_by_name_computes_without_epsilon(monkeypatch, states, name):
     assert (net.pyramid.backbone.stem.norm(x) - body.bn1(x)).abs().max() > 1
 
 
-def test_a_copy_of_a_release_is_known_by_its_hash(monkeypatch, states, tmp_path):
-    file = saved(states["retinanet"], tmp_path)
-    digest = hashlib.sha256((tmp_path / "file.pth").read_bytes()).hexdigest()
-    plain = retinanet(weights=file).pyramid.backbone.stem.norm.weight
+def test_a_copy_of_a_release_is_known_by_its_hash(monkeypatch, retina_file):
+    digest = hashlib.sha256(Path(retina_file).read_bytes()).hexdigest()
+    plain = retinanet(weights=retina_file).pyramid.backbone.stem.norm.weight
     real = get_weight
 
     def with_our_hash(name):
@@ -198,7 +203,7 @@ def test_a_copy_of_a_release_is_known_by_its_hash(monkeypatch, states, tmp_path)
         return Renamed
 
     monkeypatch.setattr(detector_weights, "get_weight", with_our_hash)
-    known = retinanet(weights=file).pyramid.backbone.stem.norm.weight
+    known = retinanet(weights=retina_file).pyramid.backbone.stem.norm.weight
     torch.testing.assert_close(known, plain * (1 + 1e-5) ** 0.5)
 
 
@@ -248,10 +253,9 @@ def test_unreachable_release_is_told(monkeypatch):
     assert second.startswith("fetch https://download.pytorch.org/models/retinanet_resnet50_fpn_coco-")
 
 
-def test_misfits_are_told(states, tmp_path):
-    file = saved(states["retinanet"], tmp_path)
+def test_misfits_are_told(retina_file):
     with pytest.raises(InputError, match=r"does not fit this network: 1 of another shape \(pyramid\.top\.6\.weight"):
-        retinanet(weights=file, top_input="C5")
+        retinanet(weights=retina_file, top_input="C5")
     with pytest.raises(InputError, match=r"missing .*unexpected"):
-        FasterRCNN(pyramid(), 80, weights=file)
+        FasterRCNN(pyramid(), 80, weights=retina_file)
     assert detector_weights._unwrap({"a": torch.zeros(1)}) == {"a": torch.zeros(1)}

@@ -202,21 +202,28 @@ def _spread(net, layer, batch, low, high):
     layer.weight.mul_(factor)
 
 
-def ours(kind, reference, folder, regions=512):
-    """Our detector with torchvision's options, filled through `weights:` from a file of the reference's state."""
-    file = folder / f"{kind}.pth"
-    torch.save(reference.state_dict(), file)
+def ours(kind, reference, regions=512):
+    """Our detector with torchvision's options and the reference's weights, renamed as `weights:` does."""
     backbone = resnet.resnet50(stride_on="3x3", norm="frozen", frozen_levels=(1, 2))
-    if kind == "retinanet":
-        return RetinaNet(
-            Pyramid(backbone, range(3, 8), top="conv", top_input="P5"),
-            CLASSES,
-            anchors=Anchors(corners="rounded", stride="floor"),
-            box_beta=0.0,
-            selection=Selection(score=0.05, per_level=1000, nms=0.5, limit=LIMIT),
-            weights=str(file),
-        ).eval()
-    net = FasterRCNN(
+    net = (_retinanet if kind == "retinanet" else _faster_rcnn)(backbone, regions)
+    state = renamed(reference.state_dict(), net)
+    assert set(net.state_dict()) - set(state) == {"normalise.mean", "normalise.std"}
+    net.load_state_dict(state, strict=False)
+    return net.eval()
+
+
+def _retinanet(backbone, _):
+    return RetinaNet(
+        Pyramid(backbone, range(3, 8), top="conv", top_input="P5"),
+        CLASSES,
+        anchors=Anchors(corners="rounded", stride="floor"),
+        box_beta=0.0,
+        selection=Selection(score=0.05, per_level=1000, nms=0.5, limit=LIMIT),
+    )
+
+
+def _faster_rcnn(backbone, regions):
+    return FasterRCNN(
         Pyramid(backbone, range(2, 7)),
         CLASSES,
         proposals=lambda channels: ProposalNetwork(
@@ -229,9 +236,7 @@ def ours(kind, reference, folder, regions=512):
             box_beta=1 / 9,
             selection=Selection(score=0.05, per_level=1, nms=0.5, limit=LIMIT, smallest=1e-2),
         ),
-        weights=str(file),
     )
-    return net.eval()
 
 
 def renamed(tensors, detector):
