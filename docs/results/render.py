@@ -144,7 +144,7 @@ def trainers():
     return f"""# ResNet-20, 1,500 iterations: this suite against a plain-PyTorch loop
 
 Same network, batches of 128, schedule, images (CIFAR-10, JPEG re-encoding), bf16 and channels-last. The peer's error
-lies between our two seeds'. Time per step is not compared here: other work shared the cores while these ran.
+lies between our two seeds'. Time per step is on the page of benchmarks.
 
 {table(["trainer", "seed", "test error %"], rows)}
 
@@ -322,7 +322,7 @@ def benchmarks():
     ]
     return f"""# Benchmarks
 
-Each pair ran in one process or one command, on two CPU cores of a shared machine: read the ratios, not the seconds.
+Each pair ran in one process, one command or one sitting, on two CPU cores of a shared machine: read the ratios, not the seconds.
 No GPU was at hand: the GPU figures of the plan are not measured.
 
 {table(["what", "ours", "peer", "unit", "ratio", "aim", "command"], rows)}
