@@ -322,8 +322,8 @@ def benchmarks():
     ]
     return f"""# Benchmarks
 
-Each pair ran in one process, one command or one sitting, on two CPU cores of a shared machine: read the ratios, not the seconds.
-No GPU was at hand: the GPU figures of the plan are not measured.
+Each pair ran in one process, one command or one sitting, on two CPU cores of a shared machine: read the
+ratios, not the seconds. No GPU was at hand: the GPU figures of the plan are not measured.
 
 {table(["what", "ours", "peer", "unit", "ratio", "aim", "command"], rows)}
 """
