@@ -47,7 +47,7 @@ def test_torchrun_with_two_nodes(images):
         *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"),
         *("--rdzv_backend", "static", "--master_addr", "127.0.0.1", "--master_port", str(port)),
     )
-    options = ("-m", "lit_vision", "fit", *CLASSIFIER, "--trainer.accelerator", "cpu", "--trainer.strategy", "ddp")
+    options = ("-m", "--", "lit_vision", "fit", *CLASSIFIER, "--trainer.accelerator", "cpu", "--trainer.strategy", "ddp")
     sizes = ("--trainer.num_nodes", "2", "--trainer.devices", "1")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ROOT}
     nodes = [
