@@ -10,6 +10,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lit_vision import compose, messages, yamlio
+from lit_vision.callbacks.finite import NonFinite
 from lit_vision.callbacks.kept import Keep
 from lit_vision.errors import InputError
 from lit_vision.recipes import Experiment
@@ -42,6 +43,7 @@ class Assembler(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What the data know at construction goes to the model; a link whose target is not there is left out."""
         parser.add_class_arguments(Keep, "checkpoint", instantiate=False)
+        parser.add_class_arguments(NonFinite, "nonfinite", instantiate=False)
         for part in ("net", "detector"):
             target = f"model.init_args.{part}.init_args.num_classes"
             parser.link_arguments("data.num_classes", target, apply_on="instantiate")

@@ -16,7 +16,7 @@ from lit_vision import compose, nearest
 from lit_vision.errors import InputError
 from lit_vision.recipes import Experiment
 
-SECTIONS = ("model", "data", "trainer", "seed_everything", "checkpoint", "ckpt_path")
+SECTIONS = ("model", "data", "trainer", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
 
 # What a checkpoint may name unless the user vouches for it (architecture §5).
 TRUSTED = ("lit_vision.", "torch.", "torchvision.", "lightning.")

@@ -17,6 +17,9 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   lit-vision recipes ls | show RECIPE | cp RECIPE FILE
   lit-vision data ls | where NAME | get NAME
   lit-vision slurm RECIPE --config overlays/gpu8 > job.sbatch
+  lit-vision report [RUNS…]                      the papers' tables with your figures and verdicts
+  lit-vision compare A B                         two runs, or groups of runs, side by side
+  lit-vision sync RUN                            a W&B run from local files
 
   --config   a recipe's name or a file; given again, an overlay (overlays/cpu)
   --row      a row of the recipe's table
@@ -135,6 +138,24 @@ def _slurm(verb: str, arguments: list[str]) -> int:
     return slurm.run(arguments)
 
 
+def _report(verb: str, arguments: list[str]) -> int:
+    from lit_vision.verbs import report
+
+    return report.run(arguments)
+
+
+def _compare(verb: str, arguments: list[str]) -> int:
+    from lit_vision.verbs import compare
+
+    return compare.run(arguments)
+
+
+def _sync(verb: str, arguments: list[str]) -> int:
+    from lit_vision.verbs import sync
+
+    return sync.run(arguments)
+
+
 VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "fit": _train,
     "validate": _train,
@@ -143,4 +164,7 @@ VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "recipes": _recipes,
     "data": _data,
     "slurm": _slurm,
+    "report": _report,
+    "compare": _compare,
+    "sync": _sync,
 }

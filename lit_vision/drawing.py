@@ -8,6 +8,8 @@ from torch import Tensor
 
 from lit_vision.types import Detections
 
+Colour = tuple[int, int, int]
+
 
 def picture(image: Tensor, found: Detections, class_names: Sequence[str], scores: bool = True) -> Image.Image:
     """An image with its boxes, names and scores.
@@ -18,16 +20,52 @@ def picture(image: Tensor, found: Detections, class_names: Sequence[str], scores
         class_names: Names by label.
         scores: Whether scores are written, in percent.
     """
-    drawn = Image.fromarray(image.permute(1, 2, 0).cpu().numpy())
-    pen = ImageDraw.Draw(drawn)
-    side = min(drawn.size)
+    labels = found.labels.tolist()
+    texts = [
+        class_names[label] + (f" {100 * score:.0f}" if scores else "")
+        for label, score in zip(labels, found.scores.tolist(), strict=True)
+    ]
+    return marked(opened(image), found.boxes.tolist(), texts, [colour_of(label, len(class_names)) for label in labels])
+
+
+def marked(
+    image: Image.Image, boxes: Sequence[Sequence[float]], texts: Sequence[str], colours: Sequence[Colour]
+) -> Image.Image:
+    """Draws boxes with texts onto an image, the first on top, and returns it.
+
+    Args:
+        image: RGB.
+        boxes: xyxy in the image's pixels.
+        texts: One a box.
+        colours: One a box.
+    """
+    pen = ImageDraw.Draw(image)
+    side = min(image.size)
     line, font = max(1, side // 200), ImageFont.load_default(max(9, side // 32))
-    for box, score, label in reversed(list(zip(*(part.tolist() for part in found), strict=True))):
-        colour = colour_of(label, len(class_names))
-        pen.rectangle(box, outline=colour, width=line)
-        text = class_names[label] + (f" {100 * score:.0f}" if scores else "")
+    for box, text, colour in reversed(list(zip(boxes, texts, colours, strict=True))):
+        pen.rectangle(tuple(box), outline=colour, width=line)
         _write(pen, (box[0], box[1]), text, colour, font)
-    return drawn
+    return image
+
+
+def opened(image: Tensor) -> Image.Image:
+    """A picture of its own from uint8 [3, H, W]."""
+    return Image.fromarray(image.permute(1, 2, 0).cpu().numpy())
+
+
+def fitted(image: Image.Image, width: int, height: int) -> Image.Image:
+    """An image as large as fits, its aspect kept; thumbnails grow by whole pixels, so that these can be seen.
+
+    Args:
+        image: RGB.
+        width: Most pixels across.
+        height: Most pixels down.
+    """
+    scale = min(width / image.width, height / image.height)
+    thumbnail = scale >= 4
+    scale = float(int(scale)) if thumbnail else scale
+    size = (max(1, round(scale * image.width)), max(1, round(scale * image.height)))
+    return image.resize(size, Image.Resampling.NEAREST if thumbnail else Image.Resampling.LANCZOS)
 
 
 def beside(left: Image.Image, right: Image.Image, titles: tuple[str, str]) -> Image.Image:
@@ -42,7 +80,7 @@ def beside(left: Image.Image, right: Image.Image, titles: tuple[str, str]) -> Im
     return both
 
 
-def colour_of(label: int, count: int) -> tuple[int, int, int]:
+def colour_of(label: int, count: int) -> Colour:
     """A colour of its own for every class: hues at equal distances."""
     red, green, blue = colorsys.hsv_to_rgb(label / max(1, count), 0.85, 0.9)
     return round(255 * red), round(255 * green), round(255 * blue)

@@ -141,12 +141,14 @@ def resolve(
     original = copy.deepcopy(experiment.config)
     for name in configs[1:]:
         path = find(name)
-        content = yamlio.load(path)
+        content = _asked(yamlio.load(path))
         if "card" in content:
             raise InputError(f"{path} is a recipe of its own; a second --config is an overlay and has no card")
         experiment.dropped += compose.merge(experiment.config, content, str(path))
         experiment.record(compose.flatten(content), str(path))
     for key, value in options:
+        if _is_wandb(key):
+            continue
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
         experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
     _pass_seed(experiment.config)
@@ -164,7 +166,7 @@ def _open(name: str) -> Experiment:
 
 def _from_content(content: Config, source: str) -> Experiment:
     """A recipe, or a saved configuration, whose `origin` tells the recipe and row it came from."""
-    content = copy.deepcopy(content)
+    content = copy.deepcopy(_asked(content))
     card_content = content.pop("card", None) or {}
     origin = content.pop("origin", None) or {}
     sources = dict.fromkeys(compose.flatten(content), source)
@@ -205,6 +207,16 @@ def _pass_seed(config: Config) -> None:
         part = compose.is_part(data) and (data.get("init_args") or {})
         if not part or "seed" not in part:
             compose.set_key(config, "data.seed", config["seed_everything"])
+
+
+def _asked(content: Config) -> Config:
+    """A file's content without what W&B wrote into it for itself."""
+    return {key: value for key, value in content.items() if not _is_wandb(key)}
+
+
+def _is_wandb(key: str) -> bool:
+    """Whether a key is W&B's own: a sweep's agent may hand such keys on beside the parameters."""
+    return key.partition(".")[0] in ("_wandb", "wandb_version")
 
 
 def _is_hardware(key: str) -> bool:

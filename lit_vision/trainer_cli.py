@@ -6,7 +6,6 @@ continuation, accumulation from `data.max_per_device`, and the verdict after the
 
 import copy
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,24 @@ from lit_vision.callbacks import preemption
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
+from lit_vision.callbacks.diagnosis import Diagnosis
+from lit_vision.callbacks.finite import FiniteLoss, NonFinite
 from lit_vision.callbacks.gallery import Gallery
 from lit_vision.callbacks.kept import Keep
+from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
 from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.random_state import RandomStates
 from lit_vision.callbacks.throughput import Throughput
 from lit_vision.callbacks.verdict import Verdict
+from lit_vision.callbacks.workspace import Workspace
 from lit_vision.errors import InputError
+from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.models import counts
 from lit_vision.recipes import Experiment
 from lit_vision.runs import RunFolder
+from lit_vision.sweeps import mark
 from lit_vision.tasks.task import Task
 
 LAST = "last"
@@ -83,7 +88,8 @@ class Session:
     def __init__(self, request: Request, experiment: Experiment) -> None:
         self.request = request
         self.experiment = experiment
-        self.callbacks: list[L.Callback] = [RunProgress(), Coverage()]
+        self.memory = OutOfMemory()
+        self.callbacks: list[L.Callback] = [RunProgress(), Coverage(), self.memory]
         self.assembler = assemble(experiment, self.callbacks)
         self.config = self.assembler.resolved()
         self.contents: dict[str, Any] = {"config": self._portable()}
@@ -109,6 +115,10 @@ class Session:
             code = self._fit() if self.request.verb == "fit" else self._evaluate()
         except (SystemExit, KeyboardInterrupt) as stopped:
             code = self._interrupted(stopped)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self.memory.told(self.assembler.trainer, self.assembler.datamodule.batch_size) from error
         finally:
             for logger in self.assembler.trainer.loggers:
                 if isinstance(logger, Wandb):
@@ -149,26 +159,23 @@ class Session:
         self.callbacks += [
             RandomStates(),
             LastCheckpoint(folder.checkpoints, self.contents, Keep(**(self.config.get("checkpoint") or {}))),
+            FiniteLoss(folder.path, NonFinite(**(self.config.get("nonfinite") or {}))),
             DetectionFiles(folder.path),
             Gallery(folder.path),
+            Diagnosis(folder.path),
             Throughput(),
             Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
+            Workspace(folder),
         ]
         if launch.rank() == 0 and not folder.state:
             folder.path.mkdir(parents=True, exist_ok=True)
-            origin = {
-                "recipe": self.experiment.name,
-                "row": self.experiment.row,
-                "changed": self.experiment.changed,
-                "code": versions.code(),
-            }
-            saved = {"card": self.experiment.card_content, "origin": origin} | self.config
-            durable.write_text(folder.config, yamlio.dump(saved))
+            durable.write_text(folder.config, yamlio.dump(self._saved()))
             folder.note(
                 recipe=self.experiment.name,
                 row=self.experiment.row,
                 digest=runs.digest(self.config),
-                wandb_id=secrets.token_hex(4),
+                wandb_id=wandb_identity.new_id(),
+                **mark.read(),
             )
 
     def _choose_checkpoint(self, folder: RunFolder) -> None:
@@ -183,6 +190,16 @@ class Session:
             messages.say(f"{folder.path} holds no checkpoint yet; starting it again from the first step")
         elif self.request.ckpt_path == LAST:
             raise InputError(f"--ckpt_path last: {folder.path} holds no run to continue; leave the option out to start")
+
+    def _saved(self) -> compose.Config:
+        """What `config.yaml` holds: the resolved configuration, what it stands for and where it came from."""
+        origin = {
+            "recipe": self.experiment.name,
+            "row": self.experiment.row,
+            "changed": self.experiment.changed,
+            "code": versions.code(),
+        }
+        return {"card": self.experiment.card_content, "origin": origin} | self.config
 
     def _portable(self) -> compose.Config:
         """What a checkpoint carries: enough to rebuild model and data, and to judge them, anywhere."""
@@ -238,10 +255,7 @@ class Session:
                 logger.describe(
                     folder=self.folder.path,
                     run_id=self.folder.state.get("wandb_id", ""),
-                    name=f"{self.experiment.row or self.experiment.name}, seed {self.config.get('seed_everything')}",
-                    group=self.experiment.name,
-                    tags=_tags(self.experiment),
-                    config={"card": self.experiment.card_content, "code": versions.code()} | self.config,
+                    identity=wandb_identity.of(self._saved()),
                 )
         trainer.loggers = [MetricsFile(self.folder.metrics), *trainer.loggers]
 
@@ -291,15 +305,6 @@ def _experiment(request: Request) -> Experiment:
     if not configs and base is None:
         raise InputError(f"{request.verb} needs --config RECIPE; lit-vision recipes ls shows them")
     return recipes.resolve(configs, request.row, request.options, base)
-
-
-def _tags(experiment: Experiment) -> list[str]:
-    row = experiment.expected()
-    return [
-        tag
-        for tag in (experiment.card.paper, row.where if row else "", "stand-in" if experiment.changed else "")
-        if tag
-    ]
 
 
 def _print(text: str) -> None:

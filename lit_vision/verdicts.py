@@ -29,12 +29,13 @@ class Verdict(StrEnum):
 LOWER_IS_BETTER = ("error", "error5", "loss")
 
 
-def of_row(row: Row, values: Sequence[float], stand_in: bool = False) -> Verdict:
+def of_row(row: Row, values: Sequence[float | None], stand_in: bool = False) -> Verdict:
     """Judges the runs of one row.
 
     Args:
         row: The row with its value and tolerance.
-        values: The judged figure of each seed; may be empty.
+        values: The judged figure of each seed; may be empty. None is a run that could not tell its figure: the server
+            holds the annotations, or there was nothing to measure.
         stand_in: The runs changed more than the hardware.
     """
     if not values:
@@ -45,11 +46,14 @@ def of_row(row: Row, values: Sequence[float], stand_in: bool = False) -> Verdict
         return Verdict.SERVER
     if row.value is None:
         return Verdict.NO_NUMBER
-    distance = statistics.fmean(values) - row.value
+    known = [value for value in values if value is not None]
+    if not known:
+        return Verdict.NOT_RUN
+    distance = statistics.fmean(known) - row.value
     # Nine digits: a figure exactly on the edge of its tolerance must not fall off it by binary rounding.
     if round(abs(distance), 9) <= row.tolerance:
         return Verdict.REPRODUCED
-    if len(values) >= SEEDS_FOR_INTERVAL and abs(distance) - half_interval(values) <= row.tolerance:
+    if len(known) >= SEEDS_FOR_INTERVAL and abs(distance) - half_interval(known) <= row.tolerance:
         return Verdict.WITHIN_NOISE
     lower_is_better = row.metric.rsplit("/", 1)[-1] in LOWER_IS_BETTER
     return Verdict.MISSED_BETTER if (distance < 0) == lower_is_better else Verdict.MISSED_WORSE
@@ -57,10 +61,10 @@ def of_row(row: Row, values: Sequence[float], stand_in: bool = False) -> Verdict
 
 def half_interval(values: Sequence[float]) -> float:
     """Half the width of the 95 % interval of the mean, by Student's t."""
-    from scipy import stats
+    from scipy import special  # `scipy.stats` has the same quantile, and takes a second to import
 
     scale = statistics.stdev(values) / len(values) ** 0.5
-    return float(stats.t.ppf(0.975, len(values) - 1) * scale)
+    return float(special.stdtrit(len(values) - 1, 0.975) * scale)
 
 
 def of_relation(holds: bool | None, stand_in: bool = False) -> str:

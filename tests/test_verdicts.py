@@ -25,6 +25,11 @@ AP = Row(metric="test/ap", value=34.0, tolerance=0.5, split="minival")
         (Row(metric="test/error", claim="c", split="test"), [3.0], False, "no number printed"),
         (Row(metric="test/ap", value=34.0, split="test-dev"), [34.0], False, "needs the server"),
         (Row(metric="test/error", value=1.0, stand_in=True, split="test"), [1.0], False, "stand-in"),
+        # a run whose figure only the server can tell, or that had nothing to measure
+        (Row(metric="test/ap", value=34.0, split="test-dev"), [None], False, "needs the server"),
+        (AP, [None], True, "stand-in"),
+        (AP, [None], False, "not run"),
+        (AP, [None, 34.0], False, "reproduced"),
     ],
 )
 def test_verdict(row, values, stand_in, expected):

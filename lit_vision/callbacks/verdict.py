@@ -13,6 +13,7 @@ import torch
 
 from lit_vision import results, runs, verdicts, versions
 from lit_vision.card import Row
+from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.recipes import Experiment
 from lit_vision.runs import RunFolder
@@ -57,7 +58,7 @@ class Verdict(L.Callback):
         runs.write_json(self.folder.result, result)
         for logger in trainer.loggers:
             if isinstance(logger, Wandb):
-                logger.summarise(_summary(result))
+                logger.summarise(wandb_identity.summary(result))
         print(table(result, self.experiment, self.folder))
 
     def _result(self, trainer: L.Trainer) -> dict[str, Any]:
@@ -66,7 +67,7 @@ class Verdict(L.Callback):
         value = figures.get(row.metric)
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         stand_in = row.stand_in or bool(self.changed)
-        verdict = verdicts.of_row(row, [] if value is None else [value], stand_in)
+        verdict = verdicts.of_row(row, [value], stand_in)
         return {
             "recipe": self.experiment.name,
             "row": self.experiment.row,
@@ -91,6 +92,7 @@ class Verdict(L.Callback):
             "code": versions.code(),
             "packages": {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
             "card": self.experiment.card_content,
+            **{key: entry for key, entry in self.folder.state.items() if key == "sweep"},
         }
 
     def _last_training(self) -> dict[str, float | None]:
@@ -168,15 +170,3 @@ def _remarks(result: dict[str, Any], experiment: Experiment) -> list[str]:
     if waiting:
         remarks.append(f"{waiting} relation(s) wait for other rows: lit-vision recipes show {result['recipe']}")
     return remarks
-
-
-def _summary(result: dict[str, Any]) -> dict[str, Any]:
-    """What W&B's run table shows."""
-    value, expected = result["value"], result["expected"]
-    known = value is not None and expected is not None
-    return {
-        "paper/value": expected,
-        "paper/difference": value - expected if known else None,
-        "paper/verdict": result["verdict"],
-        result["metric"]: value,
-    }

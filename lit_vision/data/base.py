@@ -8,9 +8,9 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from lit_vision.data import sampler
+from lit_vision.data import decode, sampler
 from lit_vision.data.module import DataModule, Monitor
-from lit_vision.data.pipeline import ImagePipeline, Split
+from lit_vision.data.pipeline import ImagePipeline, Split, name_of, named
 from lit_vision.errors import InputError
 
 # The split is part of the data, not of a run: all seeds validate on the same images.
@@ -53,6 +53,19 @@ class ImageData(DataModule[Split]):
         """Splits validation off training, where there is none and it is what training watches."""
         return splits | self._split_off(splits) if "val" not in splits and self.monitor == "val" else splits
 
+    def image_names(self, split: str) -> dict[int, str]:
+        """Class folder and file of each image, or its position where images are no files, by position."""
+        return dict(enumerate(named(self.evaluated(split))))
+
+    def name_of(self, split: Split, index: int) -> str:
+        """Class folder and file of an image, or its position where images are no files."""
+        return name_of(split, index)
+
+    def original(self, split: str, image_id: int) -> Tensor:
+        """An image of a split as its file has it, uint8 [3, H, W]; its number is its position."""
+        source = self.evaluated(split).images[image_id]
+        return source if isinstance(source, Tensor) else decode.read(source)
+
     def fingerprint(self) -> str:
         """A short hash of what the splits hold: labels, and names and sizes of files or a sample of the pixels."""
         found = hashlib.sha256(repr(self.class_names).encode())
@@ -94,7 +107,7 @@ def take(split: Split, indices: Tensor) -> Split:
     """The samples of a split at some indices."""
     images = split.images
     chosen = images[indices] if isinstance(images, Tensor) else [images[index] for index in indices.tolist()]
-    return Split(chosen, split.labels[indices])
+    return Split(chosen, split.labels[indices], [split.names[index] for index in indices.tolist() if split.names])
 
 
 def _bytes_of(images: Sequence[Path] | Tensor) -> bytes:

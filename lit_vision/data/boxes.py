@@ -99,18 +99,19 @@ class BoxData(DataModule[Annotations]):
         return splits
 
     def image_names(self, split: str) -> dict[int, str]:
-        """The data set's own names of a split's images (`test` where that is what it tests on), by their number."""
-        of_split = self._evaluated(split)
+        """The data set's own names of a split's images, by their number."""
+        of_split = self.evaluated(split)
         return dict(zip(of_split.image_ids.tolist(), of_split.names, strict=True))
+
+    def name_of(self, split: Annotations, index: int) -> str:
+        """The data set's own name of an image."""
+        return split.names[index]
 
     def original(self, split: str, image_id: int) -> Tensor:
         """An image of a split as its file has it, uint8 [3, H, W]."""
-        of_split = self._evaluated(split)
+        of_split = self.evaluated(split)
         (index,) = (of_split.image_ids == image_id).nonzero().flatten().tolist()
         return self.boxes.read_image(of_split, index)
-
-    def _evaluated(self, split: str) -> Annotations:
-        return self.splits[self.test_split if split == "test" else self.monitor]
 
     def groups(self) -> Tensor:
         """Wide or tall, so that a batch needs little padding."""

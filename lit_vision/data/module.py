@@ -98,6 +98,35 @@ class DataModule(L.LightningDataModule, Generic[S]):
     def fingerprint(self) -> str:
         """A short hash of what the splits hold."""
 
+    @abstractmethod
+    def image_names(self, split: str) -> dict[int, str]:
+        """The data set's own names of an evaluated split's images, by their number.
+
+        Args:
+            split: `val` for what is monitored, `test` for what is tested on, whatever split that is.
+        """
+
+    @abstractmethod
+    def original(self, split: str, image_id: int) -> Tensor:
+        """An image of an evaluated split as its file has it, uint8 [3, H, W].
+
+        Args:
+            split: See `image_names`.
+            image_id: The image's number.
+        """
+
+    @abstractmethod
+    def name_of(self, split: S, index: int) -> str:
+        """Name of a split's image: its file, or its position where images are no files."""
+
+    def images_of_step(self) -> list[str]:
+        """Names of this rank's training images of the optimiser step in hand."""
+        return [self.name_of(self.splits["train"], index) for index in self._batches.of_step().tolist()]
+
+    def evaluated(self, split: str) -> S:
+        """What `val` (the monitored split) and `test` (`val` where there is no test split) stand for."""
+        return self.splits[self.test_split if split == "test" else self.val_split]
+
     def nominal_train(self) -> int:
         """Training images that the data set is known to have, before any file is read."""
         return 0

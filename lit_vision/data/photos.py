@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 
 from lit_vision.data import decode, loading
 from lit_vision.data.collate import collate
-from lit_vision.data.pipeline import ImagePipeline, Split
+from lit_vision.data.pipeline import ImagePipeline, Split, name_of
 from lit_vision.data.sampler import EvalBatches, TrainBatches
 from lit_vision.data.transforms import PCALighting, RandomShortSide
 from lit_vision.types import Batch, Sample
@@ -48,11 +48,14 @@ class Photographs(ImagePipeline):
 
     def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
         """Reads, augments and stacks."""
-        return loading.loader(partial(_sample, split, self.train), batches, collate, seed, workers)
+        return loading.loader(
+            partial(_sample, split, self.train), batches, collate, seed, workers, partial(name_of, split)
+        )
 
     def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
         """Reads, resizes and stacks."""
-        return loading.loader(partial(_sample, split, self.eval), batches, collate, 0, workers)
+        name = partial(name_of, split)
+        return loading.loader(partial(_sample, split, self.eval), batches, collate, 0, workers, name)
 
     def statistics(self, split: Split) -> tuple[Tensor, Tensor]:
         """The given numbers: a pass over a large training set is not worth its time."""

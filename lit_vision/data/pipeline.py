@@ -26,13 +26,30 @@ class Split:
     Attributes:
         images: Files, or uint8 [N, 3, H, W] where the images are in memory already.
         labels: int64 [N], class indices.
+        names: Of the images, [N]; empty where the files tell them, or where images have none. See `named`.
     """
 
     images: Sequence[Path] | Tensor
     labels: Tensor
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def name_of(split: Split, index: int) -> str:
+    """An image's name: its own, folder and file, or its position."""
+    if split.names:
+        return split.names[index]
+    if isinstance(split.images, Tensor):
+        return str(index)
+    path = split.images[index]
+    return f"{path.parent.name}/{path.name}"
+
+
+def named(split: Split) -> Sequence[str]:
+    """A name for each image; see `name_of`."""
+    return split.names or [name_of(split, index) for index in range(len(split))]
 
 
 S = TypeVar("S", bound=Sized)

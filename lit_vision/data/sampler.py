@@ -99,6 +99,13 @@ class TrainBatches:
             offset = step * self.batch_size + self.slice_start(part)
             yield epoch, order[offset : offset + self.micro_size]
 
+    def of_step(self) -> torch.Tensor:
+        """Sample indices of this rank's part of the total batch at the position, int64 [accumulate * micro_size]."""
+        epoch, micro = self.position()
+        offset = micro // self.accumulate * self.batch_size
+        starts = [offset + self.slice_start(part) for part in range(self.accumulate)]
+        return torch.cat([self.order(epoch)[start : start + self.micro_size] for start in starts])
+
     def slice_start(self, part: int) -> int:
         """Where this rank's slice of accumulation step `part` begins within the total batch."""
         return (part * self.world_size + self.rank) * self.micro_size

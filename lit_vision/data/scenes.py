@@ -54,11 +54,13 @@ class BoxPipeline(Pipeline[Annotations, list[Target]]):
         self, split: Annotations, batches: TrainBatches, seed: int, workers: int
     ) -> Iterable[Batch[list[Target]]]:
         """Reads, augments and pads."""
-        return loading.loader(partial(self._train_sample, split), batches, collate_boxes, seed, workers)
+        read = partial(self._train_sample, split)
+        return loading.loader(read, batches, collate_boxes, seed, workers, split.names.__getitem__)
 
     def eval_loader(self, split: Annotations, batches: EvalBatches, workers: int) -> Iterable[Batch[list[Target]]]:
         """Reads, resizes and pads."""
-        return loading.loader(partial(self._eval_sample, split), batches, collate_boxes, 0, workers)
+        read = partial(self._eval_sample, split)
+        return loading.loader(read, batches, collate_boxes, 0, workers, split.names.__getitem__)
 
     def statistics(self, split: Annotations) -> tuple[Tensor, Tensor]:
         """The given numbers: a detector starts from a network that was trained with them."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from lit_vision.data import decode, sampler
-from lit_vision.data.pipeline import ImagePipeline, Place, Split
+from lit_vision.data.pipeline import ImagePipeline, Place, Split, named
 from lit_vision.data.sampler import EvalBatches, TrainBatches
 from lit_vision.errors import InputError
 from lit_vision.types import Batch
@@ -49,11 +49,11 @@ class SmallImages(ImagePipeline):
 
     def load(self, split: Split) -> Split:
         """The split with its images in memory."""
-        images = split.images
+        images, names = split.images, split.names
         if not isinstance(images, Tensor):
-            images = read_files(images, self.input_size)
+            images, names = read_files(images, self.input_size), named(split)
         self.input_size = self.input_size or (images.shape[2], images.shape[3])
-        return Split(images, split.labels)
+        return Split(images, split.labels, names)
 
     def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
         """Indexes whole batches; augmentation follows on the device."""

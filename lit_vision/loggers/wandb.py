@@ -1,11 +1,8 @@
 """W&B, on by default and never in the way."""
 
-import netrc
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlparse
 
 import torch
 import wandb
@@ -14,12 +11,20 @@ from lightning.pytorch.loggers.logger import DummyExperiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only, rank_zero_warn
 from torch import Tensor
 
+from lit_vision.loggers import wandb_files, wandb_panels
+from lit_vision.loggers.wandb_files import Mode
+from lit_vision.loggers.wandb_identity import PROJECT, Identity
+from lit_vision.loggers.wandb_pictures import Boxes, Pictures, Shown
 from lit_vision.types import Detections, Target
 
-Mode = Literal["auto", "online", "offline", "disabled"]
+Sent = Literal["none", "last", "best", "all"]
 
-INIT_SECONDS = 30
-FINISH_SECONDS = 60
+_CHECKPOINTS = {
+    "none": (),
+    "last": ("last.ckpt",),
+    "best": ("best-*.ckpt",),
+    "all": ("last.ckpt", "best-*.ckpt", "step-*.ckpt"),
+}
 
 
 class Wandb(WandbLogger):
@@ -27,37 +32,38 @@ class Wandb(WandbLogger):
 
     Without an API key it writes an offline run, and also where the service does not answer. Whatever else fails in W&B
     is warned about once, and training goes on with `metrics.jsonl` complete. The command line fills in folder, id,
-    name, group, tags and configuration.
+    name, group, tags and configuration. W&B's caches stay in the run's folder (`wandb_files`).
 
     Args:
         project: W&B project.
         mode: `auto` is online with a key and offline without; the environment's `WANDB_MODE` goes before it.
         entity: W&B user or team; None is the account's default.
+        checkpoints: Which checkpoints become artifacts after the test pass: the last, the best that `checkpoint.best`
+            keeps, or all that are there. An offline run refers to the files in the run's folder, so they must still
+            lie there when it is sent.
     """
 
-    def __init__(self, project: str = "lit-vision", mode: Mode = "auto", entity: str | None = None) -> None:
-        if not os.environ.get("WANDB_MODE"):
-            os.environ.pop("WANDB_MODE", None)  # W&B refuses to start when it is there but empty
-        self.mode = os.environ.get("WANDB_MODE") or (_mode_by_key() if mode == "auto" else mode)
-        super().__init__(project=project, entity=entity, mode=self.mode, settings=_settings())
+    def __init__(
+        self, project: str = PROJECT, mode: Mode = "auto", entity: str | None = None, checkpoints: Sent = "none"
+    ) -> None:
+        self.mode = wandb_files.chosen_mode(mode)
+        self.checkpoints = checkpoints
+        seconds = wandb_files.FINISH_SECONDS if checkpoints == "none" else wandb_files.ARTIFACT_SECONDS
+        super().__init__(project=project, entity=entity, mode=self.mode, settings=wandb_files.settings(seconds))
         self._wandb_init.pop("anonymous", None)  # has no effect any more, except a warning
         self._failed = False
+        self._pictures = Pictures()
 
-    def describe(self, folder: Path, run_id: str, name: str, group: str, tags: Sequence[str], config: Any) -> None:
+    def describe(self, folder: Path, run_id: str, identity: Identity) -> None:
         """Says what the run is, before it starts.
 
         Args:
             folder: The run's folder; W&B's own files go below it.
             run_id: The same for the whole life of the run.
-            name: Row and seed.
-            group: The recipe.
-            tags: Paper and table.
-            config: Resolved configuration, card, versions.
+            identity: Name, group, tags and configuration.
         """
-        tags = [tag[:64] for tag in tags if tag]  # W&B refuses longer ones
-        self._wandb_init |= {"dir": str(folder), "id": run_id, "name": name, "group": group, "tags": tags}
-        self._wandb_init["config"] = config
-        self._save_dir, self._id, self._name = str(folder), run_id, name
+        self._wandb_init |= {"dir": str(folder), "id": run_id} | identity._asdict()
+        self._save_dir, self._id, self._name = str(folder), run_id, identity.name
 
     @property
     def experiment(self) -> Any:
@@ -85,12 +91,40 @@ class Wandb(WandbLogger):
     def log_boxes(self, name: str, pictures: Sequence[tuple[Tensor, Target, Detections]], classes: list[str]) -> None:
         """Logs pictures with ground truth and detections, both in the pixels of the picture.
 
+        Pixels and ground truth of a picture that this process logged under the same key before are not sent again.
+
         Args:
             name: The key in W&B.
             pictures: uint8 [3, H, W], its objects, what was found.
             classes: Names by label.
         """
-        self._try(lambda: self.experiment.log({name: [_picture(*picture, classes) for picture in pictures]}))
+
+        def log() -> None:
+            shown = [_shown(*picture) for picture in pictures]
+            self.experiment.log({name: self._pictures.of(name, shown, classes)})
+
+        self._try(log)
+
+    @rank_zero_only
+    def log_panels(self, folder: Path) -> None:
+        """Logs what `diagnosis.json` says as tables, charts and pictures."""
+
+        def log() -> None:
+            if panels := wandb_panels.read(folder):
+                self.experiment.log(panels)
+
+        self._try(log)
+
+    @rank_zero_only
+    def log_checkpoints(self, folder: Path) -> None:
+        """Logs the asked checkpoints as artifacts, each under its own name as alias.
+
+        Args:
+            folder: Where the checkpoints lie.
+        """
+        paths = [path for pattern in _CHECKPOINTS[self.checkpoints] for path in sorted(folder.glob(pattern))]
+        for path in paths:
+            self._try(lambda path=path: self._send(path))  # type: ignore[misc]
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -107,10 +141,13 @@ class Wandb(WandbLogger):
         """Closes the W&B run and flushes its files."""
         if self._experiment is not None:
             self._try(lambda: self.experiment.finish(exit_code=exit_code))
+            self._try(lambda: wandb_files.cap(Path(self._save_dir or ".")))
 
     @rank_zero_only
     def _start(self) -> None:
-        Path(self._save_dir or ".").mkdir(parents=True, exist_ok=True)
+        folder = Path(self._save_dir or ".")
+        folder.mkdir(parents=True, exist_ok=True)
+        wandb_files.keep_local(folder)
         try:
             self._experiment = super().experiment
         except Exception as error:
@@ -120,6 +157,12 @@ class Wandb(WandbLogger):
             self._wandb_init["mode"] = self.mode = "offline"
             wandb.teardown()  # W&B's service would refuse the id, which the failed attempt still holds
             self._experiment = super().experiment
+
+    def _send(self, path: Path) -> None:
+        # Immutable: neither copied into W&B's staging folder nor into its cache; the file is not written again.
+        artifact = wandb.Artifact(f"checkpoint-{self._id or self.experiment.id}", "model")
+        artifact.add_file(str(path.resolve()), name=path.name, policy="immutable", skip_cache=True)
+        self.experiment.log_artifact(artifact, aliases=[path.stem])
 
     def _try(self, action: Callable[[], object]) -> None:
         """Does something with W&B; the first failure is told, and from then on W&B is left alone."""
@@ -132,42 +175,14 @@ class Wandb(WandbLogger):
             self._failed, self._experiment = True, None
 
 
-def _settings() -> wandb.Settings:
-    # `console` would capture the terminal, which the progress bar needs; `silent` keeps W&B's banner out of ours.
-    settings = wandb.Settings(console="off", silent=True, init_timeout=INIT_SECONDS)
-    if hasattr(settings, "finish_timeout"):  # older releases lack it, and wait for the upload
-        settings.finish_timeout = FINISH_SECONDS
-    return settings
-
-
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _picture(image: Tensor, target: Target, found: Detections, classes: list[str]) -> wandb.Image:
+def _shown(image: Tensor, target: Target, found: Detections) -> Shown:
     truth = Detections(target.original_boxes, torch.ones(len(target.labels)), target.labels)
-    names = dict(enumerate(classes))
-    layers = {
-        layer: {"box_data": [_box(*values) for values in zip(*(part.tolist() for part in boxes), strict=True)]}
-        | {"class_labels": names}
-        for layer, boxes in (("ground truth", truth), ("found", found))
-    }
-    return wandb.Image(image.permute(1, 2, 0).cpu().numpy(), boxes=layers)
+    return Shown(image.permute(1, 2, 0).cpu().numpy(), _plain(truth), _plain(found))
 
 
-def _box(corners: list[float], score: float, label: int) -> dict[str, Any]:
-    position = dict(zip(("minX", "minY", "maxX", "maxY"), corners, strict=True))
-    return {"position": position, "domain": "pixel", "class_id": label, "scores": {"score": score}}
-
-
-def _mode_by_key() -> Mode:
-    """Online with an API key in the environment or in netrc, where `wandb login` puts it; else offline.
-
-    W&B's own look-up may prompt or ask the network, depending on its release.
-    """
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).netloc
-    try:
-        stored = netrc.netrc(os.environ.get("NETRC")).hosts.get(host)  # not its `default`, which is for no host
-    except (OSError, netrc.NetrcParseError):
-        stored = None
-    return "online" if os.environ.get("WANDB_API_KEY") or stored else "offline"
+def _plain(boxes: Detections) -> Boxes:
+    return list(zip(*(part.tolist() for part in boxes), strict=True))

@@ -105,8 +105,8 @@ class DetectionMetric(Metric):
                 "pass one `Detections` for each `Target`"
             )
         if len(targets):
-            for name, rows in _flat(found, targets).items():
-                getattr(self, name).append(rows.detach().to("cpu", EMPTY[name].dtype))
+            for name, rows in flat(found, targets).items():
+                getattr(self, name).append(rows)
 
     def per_class(self) -> dict[str, Tensor]:
         """The figures of each class, [K] each; none where a metric does not tell classes apart."""
@@ -118,20 +118,7 @@ class DetectionMetric(Metric):
         Raises:
             InputError: An image came twice, or a score or box is not finite.
         """
-        state = {name: rows.numpy() for name, rows in self._rows().items()}
-        order = np.argsort(state["image_ids"], kind="stable")
-        ids = state["image_ids"][order]
-        _refuse_duplicates(ids)
-        found_images, found_order = _owners(state["found_counts"], order)
-        truth_images, truth_order = _owners(state["truth_counts"], order)
-        sorted_rows = {
-            name: rows[found_order if name.startswith("found") else truth_order]
-            for name, rows in state.items()
-            if name in Evidence._fields and name != "image_ids"
-        }
-        evidence = Evidence(image_ids=ids, found_images=found_images, truth_images=truth_images, **sorted_rows)
-        _refuse_infinite(evidence)
-        return evidence
+        return arrange(self._rows())
 
     def _rows(self) -> dict[str, Tensor]:
         """Each state as one tensor."""
@@ -176,9 +163,9 @@ class DetectionMetric(Metric):
         return figures
 
 
-def _flat(found: Sequence[Detections], targets: Sequence[Target]) -> dict[str, Tensor]:
-    """The states' share of one batch."""
-    return {
+def flat(found: Sequence[Detections], targets: Sequence[Target]) -> dict[str, Tensor]:
+    """A batch as `EMPTY` has it, on the CPU; `join` puts several together."""
+    rows = {
         "image_ids": torch.stack([target.image_id for target in targets]),
         "found_counts": torch.tensor([len(one.scores) for one in found]),
         "found_boxes": torch.cat([one.boxes for one in found]),
@@ -191,6 +178,34 @@ def _flat(found: Sequence[Detections], targets: Sequence[Target]) -> dict[str, T
         "truth_difficult": torch.cat([target.difficult for target in targets]),
         "truth_area": torch.cat([target.area for target in targets]),
     }
+    return {name: rows[name].detach().to("cpu", empty.dtype) for name, empty in EMPTY.items()}
+
+
+def join(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Several batches, or what several ranks saw, as one."""
+    return {name: torch.cat([empty, *(part[name] for part in parts)]) for name, empty in EMPTY.items()}
+
+
+def arrange(rows: dict[str, Tensor]) -> Evidence:
+    """The images of `flat` or `join` in the order of their ids.
+
+    Raises:
+        InputError: An image came twice, or a score or box is not finite.
+    """
+    state = {name: values.numpy() for name, values in rows.items()}
+    order = np.argsort(state["image_ids"], kind="stable")
+    ids = state["image_ids"][order]
+    _refuse_duplicates(ids)
+    found_images, found_order = _owners(state["found_counts"], order)
+    truth_images, truth_order = _owners(state["truth_counts"], order)
+    sorted_rows = {
+        name: values[found_order if name.startswith("found") else truth_order]
+        for name, values in state.items()
+        if name in Evidence._fields and name != "image_ids"
+    }
+    evidence = Evidence(image_ids=ids, found_images=found_images, truth_images=truth_images, **sorted_rows)
+    _refuse_infinite(evidence)
+    return evidence
 
 
 def _as_list(state: Tensor | list[Tensor]) -> list[Tensor]:

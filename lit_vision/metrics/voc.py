@@ -96,7 +96,7 @@ def best_objects(evidence: Evidence, order: Integers) -> tuple[Integers, Floats]
     """
     truth_order, first, count = candidates(evidence, order)
     best, overlap = np.zeros(len(order), dtype=np.int64), np.zeros(len(order))
-    for rows in _chunks(count):
+    for rows in chunks(count):
         owners = np.repeat(rows, count[rows])
         if not len(owners):
             continue
@@ -123,7 +123,7 @@ def candidates(evidence: Evidence, order: Integers) -> tuple[Integers, Integers,
     return truth_order, first, np.searchsorted(truth_keys[truth_order], keys, side="right") - first
 
 
-def _chunks(count: Integers) -> list[Integers]:
+def chunks(count: Integers) -> list[Integers]:
     """The rows in runs of about `PAIRS` pairs."""
     runs = count.cumsum() // PAIRS
     return np.split(np.arange(len(count)), np.flatnonzero(np.diff(runs)) + 1)
@@ -136,9 +136,14 @@ def iou_of_pairs(found: Floats, truth: Floats) -> Floats:
         found: [P, 4].
         truth: [P, 4].
     """
-    sides = np.minimum(found[:, 2:], truth[:, 2:]) - np.maximum(found[:, :2], truth[:, :2])
-    touches: Flags = np.all(sides > 0, axis=1)
-    shared = np.where(touches, sides.prod(1), 0.0)
+    shared = shared_area(found, truth)
     union = (found[:, 2:] - found[:, :2]).prod(1) + (truth[:, 2:] - truth[:, :2]).prod(1) - shared
     overlap: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
     return overlap
+
+
+def shared_area(found: Floats, truth: Floats) -> Floats:
+    """Area that the boxes of each pair have in common, [P]; arguments as for `iou_of_pairs`."""
+    sides = np.minimum(found[:, 2:], truth[:, 2:]) - np.maximum(found[:, :2], truth[:, :2])
+    touches: Flags = np.all(sides > 0, axis=1)
+    return np.where(touches, sides.prod(1), 0.0)

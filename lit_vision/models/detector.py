@@ -41,10 +41,12 @@ class Detector(nn.Module, ABC):
     Attributes:
         published: torchvision's weight enumeration of this detector on ResNet-50-FPN; empty if there is none.
         background: Whether class layers have one output more than there are classes, the last.
+        agnostic: Whether what is found has no class, only the label 0.
     """
 
     published: ClassVar[str] = ""
     background: ClassVar[bool] = False
+    agnostic: ClassVar[bool] = False
 
     def __init__(self, pyramid: Pyramid | Backbone, num_classes: int, normalise: Normalise | None = None) -> None:
         super().__init__()

@@ -130,6 +130,7 @@ class RPN(Detector):
     """
 
     published = "FasterRCNN_ResNet50_FPN_Weights"
+    agnostic = True
 
     def __init__(
         self,

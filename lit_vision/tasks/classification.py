@@ -68,6 +68,7 @@ class Classification(Task):
         logits, loss = self._forward(batch)
         # torchmetrics costs more per call than a step of a small network: figures are kept and fed in at logging time.
         self._outcomes.append((logits.detach(), batch.targets))
+        self.loss_parts = {"loss": loss.detach()}
         self._losses.append(loss.detach())
         last_micro = self.is_last_micro(batch_idx)
         self._inform_schedule(logits, batch.targets, last_micro)
@@ -80,9 +81,9 @@ class Classification(Task):
         """Updates `val/…`."""
         self._evaluate(batch, self.val_metrics, self.val_loss)
 
-    def test_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
-        """Updates `test/…`."""
-        self._evaluate(batch, self.test_metrics, self.test_loss)
+    def test_step(self, batch: Batch[Tensor], batch_idx: int) -> Tensor:
+        """Updates `test/…`; returns the logits, [B, K]."""
+        return self._evaluate(batch, self.test_metrics, self.test_loss)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the figures of the whole split."""
@@ -96,10 +97,11 @@ class Classification(Task):
         logits = self.net(batch.images, batch.sizes).float()
         return logits, F.cross_entropy(logits, batch.targets)
 
-    def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: ExactMean) -> None:
+    def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: ExactMean) -> Tensor:
         logits, loss = self._forward(batch)
         metrics.update(logits, batch.targets)
         mean_loss.update(loss, len(batch.targets))
+        return logits
 
     def _log_figures(self, name: str, metrics: MetricCollection, mean_loss: ExactMean) -> None:
         # Not from the steps: ranks have different numbers of batches, and all must take part in each reduction.

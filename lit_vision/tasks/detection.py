@@ -67,7 +67,8 @@ class Detection(Task):
     def training_step(self, batch: Batch[list[Target]], batch_idx: int) -> Tensor:
         """Sum of the detector's losses."""
         losses = self.detector.loss(batch)
-        self._losses.append({name: loss.detach() for name, loss in losses.items()})
+        self.loss_parts = {name: loss.detach() for name, loss in losses.items()}
+        self._losses.append(self.loss_parts)
         step = self.trainer.global_step + 1
         if self.is_last_micro(batch_idx) and self.logs_at(step):
             self._log_training(step)

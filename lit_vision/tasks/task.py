@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -44,6 +44,8 @@ class Task(L.LightningModule):
         self.schedule = schedule
         self.no_decay = no_decay
         self.class_names = class_names
+        self.loss_parts: dict[str, Tensor] = {}
+        """Parts of the loss of the batch in hand, for whoever must say which of them went wrong."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the running hook some forty times a step, and a module's way of setting an attribute looks for

@@ -1,10 +1,12 @@
 """What the ranks of `world` do. Imported by its fork server, so all that a rank needs is imported here."""
 
 import os
+import time
 from functools import partial
 from pathlib import Path
 
 import lightning as L
+import numpy as np
 import torch
 from torchvision.ops import FrozenBatchNorm2d
 
@@ -14,6 +16,7 @@ from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.models import classifier, retinanet  # noqa: F401
 from lit_vision.models.backbones import resnet
 from lit_vision.tasks import classification, detection  # noqa: F401
+from tests.twins import folders
 
 # One thread before any is started: none may run in a process that is forked.
 torch.set_num_threads(1)
@@ -65,6 +68,31 @@ def train(norm):
     trainer.fit(task, datamodule=digits.Digits(batch_size=16, eval_batch_size=50, seed=3))
     if trainer.is_global_zero:
         torch.save(net.state_dict(), "weights.pt")
+
+
+POISON = "ant/3.png"
+
+
+def poisoned():
+    """A run of batches of eight whose loss is not a number where one white image is among them."""
+    if os.environ["RANK"] == "0":
+        folders.small(Path("images.part"), splits={"train": 8, "val": 2, "test": 2})
+        folders.save(Path("images.part/train") / POISON, np.full((8, 8, 3), 255, dtype=np.uint8))
+        Path("images.part").rename("images")
+    while not Path("images").exists():
+        time.sleep(0.01)
+    forward = classification.Classification._forward
+
+    def faulty(task, batch):
+        logits, loss = forward(task, batch)
+        white = (batch.images == 255).flatten(1).float().mean(1) > 0.5
+        return logits, loss * float("nan") if white.any() else loss
+
+    classification.Classification._forward = faulty
+    options = ("--data", "lit_vision.data.image_folder.ImageFolder", "--data.root", "images", "--trainer.logger", "false")
+    sizes = ("--data.batch_size", "8", "--data.eval_batch_size", "2", "--trainer.max_steps", "6")
+    command = ["fit", "--config", "quickstart/digits", *options, *sizes, "--run", "run", *devices()]
+    assert cli.main(command) == 2
 
 
 def devices():

@@ -3,9 +3,7 @@
 import builtins
 import json
 import os
-import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -16,30 +14,19 @@ from pathlib import Path
 import pytest
 import wandb
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
-from wandb.proto.wandb_internal_pb2 import Record
 
 from lit_vision import runs
-from lit_vision.callbacks.checkpoint import LastCheckpoint
-from lit_vision.loggers import wandb as module
+from lit_vision.loggers import wandb_files
 from lit_vision.loggers.wandb import Wandb
+from lit_vision.loggers.wandb_identity import Identity
 from tests.cli.conftest import Command
+from tests.wandb_frames import history, identity, pieces, records, updates
 
 KEY = "a" * 40
 DIGITS = (
     *("--config", "quickstart/digits", "--trainer.max_steps", "4", "--trainer.val_check_interval", "4"),
     *("--trainer.log_every_n_steps", "2"),
 )
-
-
-@pytest.fixture(autouse=True)
-def _own_service(monkeypatch, tmp_path):
-    """W&B's service reads the environment once: each test gets its own, and none sees the user's account."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
-    wandb.teardown()
-    yield
-    wandb.teardown()
 
 
 @pytest.fixture
@@ -70,51 +57,12 @@ def asked(monkeypatch):
 
 def described(folder=Path("run"), **options):
     logger = Wandb(**options)
-    logger.describe(folder, "ab12cd34", "resnet-20, seed 1", "resnet/cifar10", ["1512.03385", "x" * 80], {"lr": 0.1})
+    logger.describe(folder, "ab12cd34", Identity("resnet-20, seed 1", "resnet/cifar10", ["1512.03385"], {"lr": 0.1}))
     return logger
 
 
 def warned_of(caught):
     return [str(entry.message) for entry in caught if "W&B" in str(entry.message)]
-
-
-def records(file):
-    """The records of a `.wandb` file: LevelDB's log format, blocks of 32 KiB behind a header of 7 bytes."""
-    content, place, whole = file.read_bytes(), 7, b""
-    assert content[:4] == b":W&B"
-    while place + 7 <= len(content):
-        if (left := 32768 - place % 32768) < 7:
-            place += left
-            continue
-        _, length, kind = struct.unpack("<IHB", content[place : place + 7])
-        whole += content[place + 7 : place + 7 + length]
-        place += 7 + length
-        if kind in (1, 4):  # a whole record, or the last part of one
-            yield Record.FromString(whole)
-            whole = b""
-
-
-def pieces(folder):
-    """The offline pieces of a run folder, oldest first."""
-    wandb.teardown()  # `finish` may return before the file is written; a process does this as it ends
-    return sorted((folder / "wandb").glob("offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
-
-
-def updates(file, kind):
-    """What a file says last about every key of its summary or its configuration."""
-    found = {}
-    for record in records(file):
-        for item in getattr(record, kind).update:
-            found["/".join(item.nested_key) or item.key] = json.loads(item.value_json)
-    return found
-
-
-def history(file):
-    return [
-        {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in record.history.item}
-        for record in records(file)
-        if record.HasField("history")
-    ]
 
 
 def test_without_a_key_a_run_is_written_offline_and_nobody_is_asked(asked, monkeypatch):
@@ -130,9 +78,9 @@ def test_without_a_key_a_run_is_written_offline_and_nobody_is_asked(asked, monke
     assert warned_of(caught) == []
     assert asked == []
     (file,) = pieces(Path("run"))
-    (run,) = [record.run for record in records(file) if record.HasField("run")]
+    run = identity(file)
     assert (run.run_id, run.display_name, run.run_group) == ("ab12cd34", "resnet-20, seed 1", "resnet/cifar10")
-    assert (run.project, list(run.tags)) == ("lit-vision", ["1512.03385", "x" * 64])
+    assert (run.project, list(run.tags)) == ("lit-vision", ["1512.03385"])
     assert {item.key: json.loads(item.value_json) for item in run.config.update}["lr"] == 0.1
     assert [(line["train/loss"], line["trainer/global_step"]) for line in history(file)] == [(2.5, 20)]
     summary = updates(file, "summary")
@@ -245,7 +193,7 @@ def test_once_it_failed_wandb_is_left_alone(monkeypatch):
 
 def test_a_service_that_does_not_answer_gives_an_offline_run_in_bounded_time(monkeypatch):
     """Nothing listens at the address: W&B would try again and again for a minute and a half."""
-    monkeypatch.setattr(module, "INIT_SECONDS", 1)
+    monkeypatch.setattr(wandb_files, "INIT_SECONDS", 1)
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -284,35 +232,6 @@ def test_a_run_survives_a_wandb_that_breaks(command, monkeypatch):
     assert json.loads(Path("whole/result.json").read_text())["steps"] == 4
     steps = [line["step"] for line in runs.read_metrics(Path("whole/metrics.jsonl"))]
     assert steps == [2, 4, 4, 4]  # training twice, validation, test
-
-
-def test_a_continued_run_keeps_its_id_and_ends_with_the_verdict(asked, command, monkeypatch):
-    pressed = []
-
-    def press_once(self, trainer, *_):
-        if trainer.global_step == 2 and not pressed:
-            pressed.append(True)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(LastCheckpoint, "on_train_batch_start", press_once)
-    command("fit", *DIGITS, "--run", "halved", code=130)
-    assert "anonymous" not in command.err
-    (first,) = pieces(Path("halved"))
-    time.sleep(1 - time.time() % 1)  # pieces are named by the second
-    command("fit", *DIGITS, "--run", "halved")
-    one, two = pieces(Path("halved"))
-    assert one == first
-    identity = json.loads(Path("halved/run.json").read_text())["wandb_id"]
-    assert [run.run.run_id for file in (one, two) for run in records(file) if run.HasField("run")] == [identity] * 2
-    assert [line["train/loss"] for file in (one, two) for line in history(file) if "train/loss" in line] == [
-        line["train/loss"] for line in runs.read_metrics(Path("halved/metrics.jsonl")) if "train/loss" in line
-    ]
-    summary, result = updates(two, "summary"), json.loads(Path("halved/result.json").read_text())
-    assert summary["paper/value"] == 1.5
-    assert summary["paper/difference"] == pytest.approx(result["value"] - 1.5)
-    assert summary["paper/verdict"] == "stand-in"
-    assert summary["test/error"] == pytest.approx(result["value"])
-    assert asked == []
 
 
 @pytest.mark.slow

@@ -1,0 +1,114 @@
+"""Finished runs grouped into variants: same recipe, same row, same changes, so that only the seed differs. No torch."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lit_vision import card as cards
+from lit_vision.card import Card, Row
+from lit_vision.errors import InputError
+from lit_vision.report import activity
+from lit_vision.report.collect import Run
+
+NEEDED = ("recipe", "row", "metric", "figures", "changed", "stand_in", "seed")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Runs whose figures may be averaged.
+
+    Attributes:
+        recipe: Name of the recipe, or the stem of a user's own file.
+        row: Name of the row; empty where none applies.
+        changed: Dotted keys and values beyond the hardware; empty at full scale.
+        runs: All its runs, oldest first.
+    """
+
+    recipe: str
+    row: str
+    changed: dict[str, Any]
+    runs: tuple[Run, ...]
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether any of its runs says that it is a stand-in."""
+        return bool(self.changed) or any(run.result["stand_in"] for run in self.runs)
+
+    @property
+    def counted(self) -> tuple[Run, ...]:
+        """The newest run of each seed, by seed."""
+        newest = {run.result["seed"]: run for run in self.runs}
+        return tuple(newest[seed] for seed in sorted(newest, key=lambda seed: (seed is None, seed)))
+
+    @property
+    def own_card(self) -> Card:
+        """The card that the newest run was judged by."""
+        newest = self.runs[-1]
+        return cards.parse(newest.result.get("card") or {}, str(newest.folder.result))
+
+    def own_row(self, card: Card) -> Row:
+        """The variant's row in a card; what the newest run says of itself where the card has none."""
+        if self.row in card.rows:
+            return card.row(self.row, self.recipe)
+        result = self.runs[-1].result
+        return Row(
+            where=result.get("where") or "",
+            metric=result["metric"],
+            value=result.get("expected"),
+            claim=result.get("claim") or "",
+            also=result.get("also") or {},
+            tolerance=result.get("tolerance") or cards.DEFAULT_TOLERANCE,
+            split=result.get("split") or "",
+            stand_in=bool(result["stand_in"] and not result["changed"]),
+        )
+
+
+def group(runs: Iterable[Run]) -> list[Variant]:
+    """Variants of the finished runs, in the order of recipe and row, with the fewest changes first.
+
+    Raises:
+        InputError: If a `result.json` lacks what every result has.
+    """
+    found: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        if run.finished:
+            check(run)
+            result = run.result
+            key = (result["recipe"], result["row"] or "", spelled(result["changed"]))
+            found.setdefault(key, []).append(run)
+    return [
+        Variant(recipe, row, members[0].result["changed"], tuple(sorted(members, key=_age)))
+        for (recipe, row, _), members in sorted(
+            found.items(), key=lambda item: (item[0][:2], len(item[0][2]), item[0][2])
+        )
+    ]
+
+
+def spelled(changed: dict[str, Any]) -> str:
+    """Changes as text that is equal for equal changes, whatever their order."""
+    return json.dumps(changed, sort_keys=True, default=str)
+
+
+def _age(run: Run) -> tuple[float, str]:
+    return activity.of(run).time, str(run.path)
+
+
+def check(run: Run) -> None:
+    """Checks that a finished run's `result.json` holds what every result has.
+
+    Raises:
+        InputError: Names the file and what it lacks.
+    """
+    missing = [key for key in NEEDED if key not in run.result]
+    if missing:
+        raise InputError(
+            f"{run.folder.result} has no {missing[0]!r}, so it is no result of this suite;\n"
+            "restore it, or move its folder elsewhere"
+        )
+    for key in ("figures", "changed"):
+        if not isinstance(run.result[key], dict):
+            raise InputError(
+                f"{run.folder.result}: {key!r} should be a mapping, got {run.result[key]!r:.60};\n"
+                "restore it, or move its folder elsewhere"
+            )
