@@ -20,7 +20,7 @@ OVERLAYS = "overlays"
 HARDWARE = (
     *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy", "precision", "benchmark")),
     *(f"trainer.{name}" for name in ("logger", "enable_progress_bar", "enable_model_summary", "log_every_n_steps")),
-    *(f"trainer.{name}" for name in ("profiler", "default_root_dir", "deterministic", "plugins", "callbacks")),
+    *(f"trainer.{name}" for name in ("profiler", "default_root_dir", "deterministic", "plugins")),
     *(f"trainer.{name}" for name in ("val_check_interval", "num_sanity_val_steps", "accumulate_grad_batches")),
     *(f"data.{name}" for name in ("root", "train", "val", "test", "download")),
     *(f"data.{name}" for name in ("num_workers", "max_per_device", "eval_batch_size", "seed")),

@@ -75,6 +75,11 @@ def main(request: Request) -> int:
             return Session(request, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
+        except OSError as error:
+            folder = Path(request.run or runs.ROOT)
+            if not durable.is_of_writing(error, folder):
+                raise
+            raise durable.told(error, Path(error.filename or folder)) from error
 
 
 class Session:
@@ -100,7 +105,7 @@ class Session:
         """Finds the run folder, builds, runs, closes."""
         for line in self.experiment.dropped:
             messages.say(f"dropped with its class: {line}")
-        if self.request.verb == "fit" or not self.request.ckpt_path:
+        if self.request.verb == "fit" or self.request.run or not self.request.ckpt_path:
             self.folder = self._find_folder()
             if self.folder.finished and self.request.verb == "fit":
                 _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
@@ -155,6 +160,8 @@ class Session:
         """Starts or continues the folder, and adds the callbacks that write into it."""
         if self.request.verb == "fit":
             self._choose_checkpoint(folder)
+        elif not self.request.ckpt_path and folder.last.is_file():
+            self.ckpt_path = str(folder.last)  # the folder of a trained run: its weights are what is tested
         changed = compose.flatten(self.experiment.config)
         self.callbacks += [
             RandomStates(),
@@ -262,7 +269,8 @@ class Session:
     def _fit(self) -> int:
         trainer, data = self.assembler.trainer, self.assembler.datamodule
         assert self.folder is not None
-        if self.folder.metrics.is_file():
+        # Other ranks have no file to mark, and the checkpoint may still be getting its name back from rank zero.
+        if launch.rank() == 0 and self.folder.metrics.is_file():
             step = checkpoints.read(self.ckpt_path)["global_step"] if self.ckpt_path else 0
             MetricsFile(self.folder.metrics).resumed_at(step)
         if isinstance(self.assembler.model, Task):

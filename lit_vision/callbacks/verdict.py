@@ -35,6 +35,7 @@ class Verdict(L.Callback):
         self.folder = folder
         self.changed = changed
         self.seconds_before = 0.0
+        self.steps = 0
         self._started = time.monotonic()
         self._process = secrets.token_hex(8)
 
@@ -46,6 +47,10 @@ class Verdict(L.Callback):
         """Takes the seconds of the earlier pieces over; the test pass loads what this very process has saved."""
         if state_dict.get("process") != self._process:
             self.seconds_before = state_dict["seconds"]
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Takes the optimiser steps over; where nothing but the test runs, the trainer does not know them."""
+        self.steps = checkpoint["global_step"]
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Writes the result and prints the table, on rank zero."""
@@ -84,8 +89,8 @@ class Verdict(L.Callback):
             "changed": self.changed,
             "figures": figures,
             "seed": self.experiment.config.get("seed_everything"),
-            "steps": trainer.global_step,
-            "samples_seen": trainer.global_step * data.batch_size,
+            "steps": self.steps,
+            "samples_seen": self.steps * data.batch_size,
             "duration_s": round(self._seconds(), 1),
             "data": {"name": type(data).__name__, "fingerprint": data.fingerprint()},
             "hardware": hardware(trainer),

@@ -146,6 +146,11 @@ class Classification(Task):
         self.train_metrics.reset()
         self.train_loss.reset()
         self.log_dict(values, prog_bar=True)
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, optim.ErrorWarmup) and schedule.switched_at is not None:
+            # With every line from then on: a figure logged once would stay in Lightning's lines until the epoch ends,
+            # but not over a resumption.
+            self.log("warmup_ended_at", float(schedule.switched_at))
         self.log_rate()
         self.log_position(step)
 
@@ -159,8 +164,6 @@ class Classification(Task):
             error: Any = self.all_gather(torch.stack(self._errors_of_step))
             self._errors_of_step.clear()
             schedule.observe(float(error.mean()))
-            if schedule.switched_at is not None:
-                self.log("warmup_ended_at", float(schedule.switched_at))
 
 
 def _counts(metric: Metric) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any, Literal
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
+from lit_vision.metrics.mean import ExactMean
 from lit_vision.ops import init
 from lit_vision.types import Batch
 
@@ -30,24 +30,30 @@ class SignalPropagation(L.LightningModule):
         super().__init__()
         self.width = width
         self.layers = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(depth))
-        self.forward_slope, self.backward_slope = MeanMetric(), MeanMetric()
+        self.forward_slope, self.backward_slope = ExactMean(), ExactMean()
         for layer in self.layers:
             draw(layer.weight, init)  # type: ignore[arg-type]
 
     def test_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Sends one batch forward and a random gradient backward."""
-        forward, backward = self.variances(self._project(batch.images))
-        self.forward_slope.update(slope(forward))
+        # By the batch's number in the split, whoever gets it: the figures do not depend on the number of processes.
+        noise = torch.Generator().manual_seed(batch_idx * self.trainer.world_size + self.global_rank)
+        forward, backward = self.variances(self._project(batch.images), noise)
+        self.forward_slope.update(slope(forward), len(batch.images))
         # Gradients travel from the last layer to the first: counted along their way, as Equation 13 multiplies.
-        self.backward_slope.update(slope(backward.flip(0)))
-        self.log("test/forward_slope", self.forward_slope, on_step=False, on_epoch=True)
-        self.log("test/backward_slope", self.backward_slope, on_step=False, on_epoch=True)
+        self.backward_slope.update(slope(backward.flip(0)), len(batch.images))
 
-    def variances(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+    def on_test_epoch_end(self) -> None:
+        """Logs both slopes, means over the images."""
+        self.log("test/forward_slope", self.forward_slope.compute())
+        self.log("test/backward_slope", self.backward_slope.compute())
+
+    def variances(self, signal: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
         """Variance of the responses y_l and of the gradients dx_l, per layer.
 
         Args:
             signal: [B, width], the input of the first layer.
+            noise: Draws the gradient of the last layer's responses; on the CPU.
 
         Returns:
             Two [depth] tensors: Var[y_l] of Eq. 9 and Var[dx_l] of Eq. 13.
@@ -61,14 +67,16 @@ class SignalPropagation(L.LightningModule):
                 responses.append(y)
                 x = torch.relu(y)
             # A gradient independent of the signal, as the derivation assumes.
-            gradients = torch.autograd.grad(y, inputs, torch.randn_like(y))
+            last = torch.randn(y.shape, generator=noise).to(y)
+            gradients = torch.autograd.grad(y, inputs, last)
         return torch.stack([y.var() for y in responses]).detach(), torch.stack([dx.var() for dx in gradients])
 
     def _project(self, images: Tensor) -> Tensor:
-        """Images as zero-mean signals of the network's width, by a fixed random projection."""
+        """Images as zero-mean signals of the network's width, by one fixed random projection."""
         flat = images.flatten(1).float()
         flat = flat - flat.mean(0)
-        projected: Tensor = flat @ torch.randn(flat.shape[1], self.width, device=flat.device) / flat.shape[1] ** 0.5
+        projection = torch.randn(flat.shape[1], self.width, generator=torch.Generator().manual_seed(0)).to(flat)
+        projected: Tensor = flat @ projection / flat.shape[1] ** 0.5
         return projected
 
     def configure_optimizers(self) -> Any:

@@ -61,3 +61,15 @@ def test_frozen_norm_over_random_weights_is_refused_at_the_start(command):
     message = command.error("fit", *TINY, "--model.net.backbone.norm", "frozen")
     assert "frozen layers hold none" in message
     assert "train with norm: bn or norm: gn" in message
+
+
+def test_a_run_s_folder_is_tested_with_its_own_weights(command):
+    command("fit", *TINY, "--run", "run")
+    before = json.loads(Path("run/result.json").read_text())
+    command("test", "--run", "run")
+    after = json.loads(Path("run/result.json").read_text())
+    assert after["figures"] == before["figures"]
+    assert after["steps"] == before["steps"]
+    command("test", "--ckpt_path", "run/checkpoints/last.ckpt", "--run", "again")
+    assert json.loads(Path("again/result.json").read_text())["figures"]["test/loss"] == before["figures"]["test/loss"]
+    assert Path("again/diagnosis.json").is_file()

@@ -13,12 +13,19 @@ from tests.cli import processes
 from tests.cli.conftest import TINY
 
 AVERAGED = "[{class_path: lightning.pytorch.callbacks.EMAWeightAveraging, init_args: {decay: 0.8}}]"
+WARM_UP = (
+    "{class_path: lit_vision.tasks.optim.ErrorWarmup, "
+    "init_args: {milestones: [7], warmup_lr: 0.01, below: 101, window: 3}}"
+)
 RUNS = {
-    # Accumulation, averaged weights and saves between the validations: all that a continued run must bring back.
+    # Accumulation, averaged weights, a warm-up that ends in between, saves after every step: all must be brought back.
     "classifier": (
         *(*TINY, "--data.max_per_device", "32", "--trainer.callbacks", AVERAGED, "--checkpoint.every", "1"),
         *("--data.batch_size", "64", "--checkpoint.best", "1", "--checkpoint.monitor", "val/loss"),
+        *("--model.schedule", WARM_UP),
     ),
+    # The same network with W&B, whose start takes a good part of the time.
+    "classifier with W&B": (*TINY, "--trainer.logger", "{class_path: lit_vision.loggers.wandb.Wandb}"),
     "detector": (
         *("--config", "quickstart/digit_scenes", "--trainer.logger", "false", "--trainer.accelerator", "cpu"),
         *("--data.size", "64", "--data.train", "16", "--data.val", "4", "--data.test", "4", "--data.batch_size", "4"),
@@ -41,6 +48,8 @@ def whole(tmp_path_factory):
             began = time.monotonic()
             code = processes.run(("fit", *RUNS[kind], "--run", "run"), folder, folder / "log")
             assert code == 0, (folder / "log").read_text()
+            if kind == "classifier":  # the warm-up ends within the run
+                assert {line.get("warmup_ended_at") for line in figures(folder / "run")} == {None, 3.0}
             made[kind] = (folder / "run", time.monotonic() - began)
         return made[kind]
 
@@ -82,7 +91,9 @@ def finish(kind, folder, log, **options):
     [
         ("classifier", 5),
         ("detector", 5),
+        ("classifier with W&B", 3),
         pytest.param("classifier", 100, marks=pytest.mark.slow),
+        pytest.param("classifier with W&B", 100, marks=pytest.mark.slow),
         pytest.param("detector", 100, marks=pytest.mark.slow),
     ],
 )
@@ -102,6 +113,9 @@ def test_killed_at_random_instants(whole, tmp_path, kind, kills):
         code, told = finish(kind, folder, folder / "log")
         assert code == 0, told
         assert_equal(folder / "run", expected)
+        # Every piece has the run's id; two that begin within a second are told apart by a number behind it.
+        pieces = {path.name.split("-")[3] for path in (folder / "run" / "wandb").glob("offline-run-*")}
+        assert pieces == ({runs.RunFolder(folder / "run").state["wandb_id"]} if "W&B" in kind else set())
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ import torch
 from torchvision.ops import FrozenBatchNorm2d
 
 from lit_vision import check, cli, trainer_cli
-from lit_vision.data import boxes, digits, image_folder, voc  # noqa: F401
+from lit_vision.data import boxes, digits, image_folder, scenes, voc  # noqa: F401
 from lit_vision.loggers.metrics_file import MetricsFile
-from lit_vision.models import classifier, retinanet  # noqa: F401
+from lit_vision.models import classifier, pyramid, retinanet
 from lit_vision.models.backbones import resnet
 from lit_vision.tasks import classification, detection  # noqa: F401
 from tests.twins import folders
+
+NAMES = ("bolt", "nut", "washer")
 
 # One thread before any is started: none may run in a process that is forked.
 torch.set_num_threads(1)
@@ -41,16 +43,34 @@ def evaluate(name, *arguments):
     torch.save(dict(trainer.callback_metrics), f"{name}.rank{trainer.global_rank}.pt")
 
 
-def train(norm):
-    """Ten optimiser steps of 16 images in fp32: of two processes, or of two halves accumulated in one."""
+def of_digits(norm):
+    """A classifier of 8 x 8 pixels, cropped and mirrored, 16 images a step."""
+    net = classifier.Classifier(resnet.resnet20(norm=norm), num_classes=10)
+    task = classification.Classification(net, partial(torch.optim.SGD, lr=0.05, momentum=0.9))
+    return task, digits.Digits(batch_size=16, eval_batch_size=50, seed=3)
+
+
+def of_boxes(norm):
+    """A detector of images of several sizes, at two scales and mirrored, 4 images a step."""
+    backbone = resnet.imagenet_basic([1, 1, 1, 1], residual=True, norm=norm)
+    net = retinanet.RetinaNet(pyramid.Pyramid(backbone, [3, 4, 5], channels=16), num_classes=len(NAMES))
+    task = detection.Detection(net, partial(torch.optim.SGD, lr=0.01, momentum=0.9))
+    data = voc.VocFormat(
+        "../own", pipeline=scenes.short_side([64, 80], 64, 96), batch_size=4, eval_batch_size=2, seed=3
+    )
+    return task, data
+
+
+def train(kind, norm):
+    """Ten optimiser steps in fp32: of two processes, or of two halves of the batch accumulated in one."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     torch.manual_seed(0)
-    net = classifier.Classifier(resnet.resnet20(norm=norm), num_classes=10)
+    task, data = {"classification": of_digits, "detection": of_boxes}[kind](norm)
+    net = task.network
     for layer in net.modules():
         if isinstance(layer, FrozenBatchNorm2d):  # as if something had been loaded
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 1.5)
-    task = classification.Classification(net, partial(torch.optim.SGD, lr=0.05, momentum=0.9))
     trainer = L.Trainer(
         max_steps=10,
         accelerator="cpu",
@@ -65,7 +85,7 @@ def train(norm):
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(task, datamodule=digits.Digits(batch_size=16, eval_batch_size=50, seed=3))
+    trainer.fit(task, datamodule=data)
     if trainer.is_global_zero:
         torch.save(net.state_dict(), "weights.pt")
 
@@ -89,7 +109,14 @@ def poisoned():
         return logits, loss * float("nan") if white.any() else loss
 
     classification.Classification._forward = faulty
-    options = ("--data", "lit_vision.data.image_folder.ImageFolder", "--data.root", "images", "--trainer.logger", "false")
+    options = (
+        "--data",
+        "lit_vision.data.image_folder.ImageFolder",
+        "--data.root",
+        "images",
+        "--trainer.logger",
+        "false",
+    )
     sizes = ("--data.batch_size", "8", "--data.eval_batch_size", "2", "--trainer.max_steps", "6")
     command = ["fit", "--config", "quickstart/digits", *options, *sizes, "--run", "run", *devices()]
     assert cli.main(command) == 2

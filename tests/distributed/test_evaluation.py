@@ -6,7 +6,6 @@ import torch
 from tests.distributed import commands, world
 from tests.twins import folders, voc
 
-NAMES = ("bolt", "nut", "washer")
 CLASSIFIER = (
     *("--config", "quickstart/digits", "--data", "lit_vision.data.image_folder.ImageFolder", "--data.root", "images"),
     *("--data.batch_size", "6", "--data.eval_batch_size", "2", "--trainer.max_steps", "2"),
@@ -36,7 +35,7 @@ def test_the_figures_of_21_images_do_not_depend_on_the_number_of_processes(tmp_p
     if kind == "classification":
         folders.small(tmp_path / "images", splits={"train": 8, "val": 7, "test": 7})
     else:
-        voc.folder(tmp_path / "own", {"train": 4, "val": 3, "test": 21}, NAMES)
+        voc.folder(tmp_path / "own", {"train": 4, "val": 3, "test": 21}, commands.NAMES)
     world.run(commands.command, 1, tmp_path, ["fit", *(CLASSIFIER if kind == "classification" else DETECTOR)])
     for size in WORLDS:
         texts = world.run(commands.evaluate, size, tmp_path, size, "test", "--ckpt_path", "run/checkpoints/last.ckpt")
@@ -50,3 +49,14 @@ def test_the_figures_of_21_images_do_not_depend_on_the_number_of_processes(tmp_p
             assert found.keys() == alone.keys()
             wrong = [name for name in alone if not torch.equal(found[name].nan_to_num(-1), alone[name].nan_to_num(-1))]
             assert wrong == []
+
+
+def test_what_is_drawn_at_random_does_not_depend_on_the_number_of_processes(tmp_path):
+    """The rectifiers' variance: gradients are drawn by the number of a batch, and means have no order."""
+    options = ("--config", "rectifiers/variance", "--row", "he", "--trainer.logger", "false", "--model.width", "64")
+    for size in (1, 2):
+        world.run(commands.evaluate, size, tmp_path, size, "test", *options, "--run", f"of{size}")
+    (alone,), together = figures(tmp_path, 1), figures(tmp_path, 2)
+    assert alone.keys() == {"test/forward_slope", "test/backward_slope"}
+    for found in together:
+        assert {name: float(value) for name, value in found.items()} == {n: float(v) for n, v in alone.items()}

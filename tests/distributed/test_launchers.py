@@ -47,8 +47,11 @@ def test_torchrun_with_two_nodes(images):
         *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"),
         *("--rdzv_backend", "static", "--master_addr", "127.0.0.1", "--master_port", str(port)),
     )
-    options = ("-m", "--", "lit_vision", "fit", *CLASSIFIER, "--trainer.accelerator", "cpu", "--trainer.strategy", "ddp")
-    sizes = ("--trainer.num_nodes", "2", "--trainer.devices", "1")
+    options = ("-m", "--", "lit_vision", "fit", *CLASSIFIER)
+    sizes = (
+        *("--trainer.accelerator", "cpu", "--trainer.strategy", "ddp"),
+        *("--trainer.num_nodes", "2", "--trainer.devices", "1"),
+    )
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ROOT}
     nodes = [
         subprocess.Popen([*command, "--node_rank", str(node), *options, *sizes], cwd=images, env=environment)

@@ -8,7 +8,7 @@ import torch
 
 from lit_vision import runs
 from tests.distributed import commands, world
-from tests.distributed.test_evaluation import CLASSIFIER, DETECTOR, NAMES
+from tests.distributed.test_evaluation import CLASSIFIER, DETECTOR
 from tests.twins import folders, voc
 
 # Group norm: no running statistics, which are rank zero's alone.
@@ -81,7 +81,7 @@ def test_the_weights_are_those_of_one_process(fitted):
 
 def test_detections_and_pictures_are_written_once(tmp_path):
     for size in (1, 2):
-        voc.folder(tmp_path / str(size) / "own", {"train": 4, "val": 3, "test": 21}, NAMES)
+        voc.folder(tmp_path / str(size) / "own", {"train": 4, "val": 3, "test": 21}, commands.NAMES)
         world.run(commands.command, size, tmp_path / str(size), ["test", *DETECTOR])
     alone, together = (files(tmp_path / size / "run") for size in "12")
     assert alone.keys() == together.keys()

@@ -5,13 +5,16 @@ import torch
 
 from lit_vision import runs
 from tests.distributed import commands, world
+from tests.twins import voc
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @pytest.mark.parametrize("norm", ["bn", "frozen"])
-def test_two_processes_train_as_one_that_accumulates(tmp_path, norm):
-    texts = {size: world.run(commands.train, size, tmp_path / str(size), norm)[0] for size in (1, 2)}
+@pytest.mark.parametrize(("kind", "images"), [("classification", 8), ("detection", 2)])
+def test_two_processes_train_as_one_that_accumulates(tmp_path, kind, images, norm):
+    voc.folder(tmp_path / "own", {"train": 12, "val": 2, "test": 2}, commands.NAMES)
+    texts = {size: world.run(commands.train, size, tmp_path / str(size), kind, norm)[0] for size in (1, 2)}
     losses, weights = {}, {}
     for size in (1, 2):
         lines = runs.read_metrics(tmp_path / str(size) / "metrics.jsonl")
@@ -24,6 +27,6 @@ def test_two_processes_train_as_one_that_accumulates(tmp_path, norm):
         if not name.endswith(STATISTICS) or norm == "frozen":
             difference = (weights[2][name] - expected).norm() / expected.norm().clamp(min=1e-12)
             assert difference < 1e-5, (name, float(difference))
-    told = "normalises by 8 images at a time; its running statistics are those of rank zero's images"
+    told = f"normalises by {images} images at a time; its running statistics are those of rank zero's images"
     assert (told in texts[2]) == (norm == "bn")
     assert told not in texts[1]

@@ -26,6 +26,14 @@ def run(function, world, folder, *arguments, launcher="torchrun"):
     Returns:
         What each rank printed, standard output and error together.
     """
+    ranks = start(function, world, folder, *arguments, launcher=launcher)
+    texts = end(ranks, folder)
+    assert [process.exitcode for process in ranks] == [0] * world, "\n".join(texts)
+    return texts
+
+
+def start(function, world, folder, *arguments, launcher="torchrun"):
+    """The processes of `run`, which may be killed; `end` waits for them."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     ranks = [
@@ -34,14 +42,18 @@ def run(function, world, folder, *arguments, launcher="torchrun"):
     ]
     for process in ranks:
         process.start()
+    return ranks
+
+
+def end(ranks, folder):
+    """Waits for processes; returns what each printed. None may hang."""
     for process in ranks:
         process.join(SECONDS)
     hung = [process for process in ranks if process.is_alive()]
     for process in hung:
         process.kill()
-    texts = [(folder / f"rank{rank}.txt").read_text() for rank in range(world)]
+    texts = [(folder / f"rank{rank}.txt").read_text() for rank in range(len(ranks))]
     assert not hung, "a rank hung\n" + "\n".join(texts)
-    assert [process.exitcode for process in ranks] == [0] * world, "\n".join(texts)
     return texts
 
 

@@ -1,4 +1,4 @@
-"""Kinds of mistakes and what each costs, on cases worked by hand: boxes of 10 x 10 pixels with their overlaps beside them."""
+"""Kinds of mistakes and what each costs, on cases worked by hand: boxes of 10 x 10 pixels, overlaps beside them."""
 
 import numpy as np
 import pytest
