@@ -11,6 +11,7 @@ demo: $(STAMP)
 	WANDB_MODE=offline $(BIN)/lit-vision fit --config quickstart/digit_scenes
 	WANDB_MODE=offline $(BIN)/lit-vision test --config rectifiers/variance --row he
 	WANDB_MODE=offline $(BIN)/lit-vision test --config rectifiers/variance --row xavier
+	$(BIN)/lit-vision dashboard runs --no-serve
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -17,8 +17,10 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   lit-vision recipes ls | show RECIPE | cp RECIPE FILE
   lit-vision data ls | where NAME | get NAME
   lit-vision slurm RECIPE --config overlays/gpu8 > job.sbatch
+  lit-vision sweep run FILE [--jobs N] | status | best | resume
   lit-vision report [RUNS…]                      the papers' tables with your figures and verdicts
   lit-vision compare A B                         two runs, or groups of runs, side by side
+  lit-vision dashboard [RUNS…]                   the same as pages in a browser
   lit-vision sync RUN                            a W&B run from local files
 
   --config   a recipe's name or a file; given again, an overlay (overlays/cpu)
@@ -37,7 +39,11 @@ _VALUED = {"--row": "row", "--run": "run", "--ckpt_path": "ckpt_path"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code: 0, 2 for bad input, 130 after Ctrl-C."""
+    """Runs one command; returns its exit code: 0, 2 for bad input, 130 after Ctrl-C, 75 after a cluster's signal.
+
+    75 is a run that was saved and can go on (`runs.PREEMPTED`, after SIGTERM or SIGUSR1): a job file puts it back into
+    the queue.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(arguments)
@@ -150,10 +156,22 @@ def _compare(verb: str, arguments: list[str]) -> int:
     return compare.run(arguments)
 
 
+def _dashboard(verb: str, arguments: list[str]) -> int:
+    from lit_vision.verbs import dashboard
+
+    return dashboard.run(arguments)
+
+
 def _sync(verb: str, arguments: list[str]) -> int:
     from lit_vision.verbs import sync
 
     return sync.run(arguments)
+
+
+def _sweep(verb: str, arguments: list[str]) -> int:
+    from lit_vision.verbs import sweep
+
+    return sweep.run(arguments)
 
 
 VERBS: dict[str, Callable[[str, list[str]], int]] = {
@@ -166,5 +184,7 @@ VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "slurm": _slurm,
     "report": _report,
     "compare": _compare,
+    "dashboard": _dashboard,
     "sync": _sync,
+    "sweep": _sweep,
 }

@@ -20,6 +20,11 @@ def active() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+def size() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if active() else 1
+
+
 def rank() -> int:
     """Number of this process; 0 where there is one."""
     return dist.get_rank() if active() else 0

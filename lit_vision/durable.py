@@ -23,7 +23,10 @@ _REMEDIES = {
     errno.EROFS: "the file system is read-only; name another folder with --run DIR, or make it writable",
     errno.EACCES: "the folder may not be written to; name another folder with --run DIR, or make it writable",
     errno.EPERM: "the folder may not be written to; name another folder with --run DIR, or make it writable",
+    errno.EEXIST: "a file stands where a folder should be; name another folder with --run DIR",
+    errno.ENOTDIR: "a file stands where a folder should be; name another folder with --run DIR",
 }
+_ONLY_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what no reader ever meets
 
 
 class TornError(OSError):
@@ -106,6 +109,14 @@ def flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def is_of_writing(error: OSError, folder: Path) -> bool:
+    """Whether an error is one of writing below a folder that `told` can explain, by whatever code it was met."""
+    if error.errno in _ONLY_WRITING:
+        return True
+    below = error.filename is not None and Path(error.filename).resolve().is_relative_to(folder.resolve())
+    return below and error.errno in _REMEDIES
 
 
 def told(error: OSError, path: Path) -> InputError:

@@ -84,22 +84,61 @@ def test_every_flipped_byte_is_found_or_changes_nothing(folder, capsys):
         (lambda last: last.write_bytes(last.read_bytes()[:-100]), "does not read back"),
         (lambda last: last.write_bytes(b""), "does not read back"),
         (lambda last: last.write_bytes(bytes(last.stat().st_size)), "does not read back"),
+        (lambda last: last.write_bytes(flipped(last.read_bytes())), "its content was altered"),
         (lambda last: last.unlink(), "is missing"),
     ],
-    ids=["torn", "empty", "zeros", "gone"],
+    ids=["torn", "empty", "zeros", "flipped", "gone"],
 )
 def test_the_previous_checkpoint_stands_in_and_the_user_is_told(folder, capsys, harm, told):
     last = folder / "last.ckpt"
     harm(last)
     assert checkpoints.recover(folder) == last
     message = capsys.readouterr().err
-    assert f"{last} {told}" in message
+    assert f"warning: {last} " in message
+    assert told in message
     assert "going on from the checkpoint before it" in message
     assert step_of(folder) == 1
     assert capsys.readouterr().err == ""  # it has taken its place
     (folder / "last.ckpt").write_bytes(b"x")
     with pytest.raises(InputError, match=r"no checkpoint of .* can be read: last.ckpt does not read .* is missing"):
         checkpoints.recover(folder)
+
+
+def flipped(good):
+    """One bit of a weight: torch would load it without a word."""
+    place = good.index(content(2)["state_dict"]["net.weight"].numpy().tobytes()) + 5
+    return good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["torn", "gone"])
+def test_a_crash_at_any_operation_of_going_back_can_be_gone_back_from(tmp_path, monkeypatch, gone):
+    def broken(name):
+        folder = tmp_path / name
+        for step in (1, 2):
+            checkpoints.write(folder / "last.ckpt", content(step))
+        (folder / "last.ckpt").unlink() if gone else (folder / "last.ckpt").write_bytes(b"torn")
+        return folder
+
+    whole = broken("whole")
+    names = operations(lambda: checkpoints.recover(whole), durable, monkeypatch)
+    assert names == ["replace", "open", "fsync", "close"] * (1 if gone else 2)
+    for number, point in enumerate(crash_points(names)):
+        folder = broken(str(number))
+        monkeypatch.setattr(durable, "os", Faults(crash=point))
+        with pytest.raises(Crash):
+            checkpoints.recover(folder)
+        monkeypatch.setattr(durable, "os", os)
+        assert step_of(folder) == 1, point
+
+
+def test_other_ranks_touch_nothing_and_name_the_file_that_rank_zero_brings_back(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    (folder / "last.ckpt").write_bytes(b"torn")
+    assert checkpoints.recover(folder) == folder / "last.ckpt"
+    (folder / "last.ckpt").unlink()  # rank zero is between its two renames
+    assert checkpoints.recover(folder) == folder / "last.ckpt"
+    assert [path.name for path in folder.iterdir()] == ["previous.ckpt"]
+    assert checkpoints.recover(tmp_path / "nowhere") is None
 
 
 def test_nothing_written_is_no_fault(tmp_path):
@@ -169,3 +208,18 @@ def test_folders_can_be_moved(folder, tmp_path):
     assert str(tmp_path).encode() not in (folder / "last.ckpt").read_bytes()
     shutil.move(folder, tmp_path / "elsewhere")
     assert step_of(Path(tmp_path / "elsewhere")) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "expected"),
+    [
+        (errno.ENOSPC, None, True),  # a full disk seldom says at which file
+        (errno.EROFS, "/elsewhere/picture.jpg", True),
+        (errno.EACCES, "runs/a/gallery", True),
+        (errno.EACCES, "/data/train/1.jpg", False),  # an image that may not be read is no fault of the run's folder
+        (errno.ENOENT, "runs/a/gallery/1.jpg", False),
+        (errno.ECONNRESET, None, False),
+    ],
+)
+def test_faults_of_writing_are_told_from_others(number, name, expected):
+    assert durable.is_of_writing(OSError(number, "", name), Path("runs/a")) is expected

@@ -13,7 +13,7 @@ from lit_vision import distributed
 from lit_vision.metrics.error import ErrorRate
 from lit_vision.metrics.mean import ExactMean
 from lit_vision.models.classifier import Classifier
-from lit_vision.tasks import optim
+from lit_vision.tasks import optim, since_log
 from lit_vision.tasks.task import ScheduleCallable, Task
 from lit_vision.types import Batch
 
@@ -114,14 +114,14 @@ class Classification(Task):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the figures since the last log, so that a continued run logs what an uninterrupted one would.
 
-        Those of all ranks: counts are summed, and losses are means over the ranks.
+        Those of all ranks: counts are summed, losses stay apart.
         """
         self._absorb()
         mine = {name: _counts(metric) for name, metric in self.train_metrics.items(keep_base=True)}
-        parts = distributed.gather_everywhere((mine, [float(loss) for loss in self._losses]))
+        parts = distributed.gather_everywhere(mine)
         checkpoint["since_log"] = {
-            "metrics": {name: {key: sum(p[name][key] for p, _ in parts) for key in mine[name]} for name in mine},
-            "losses": [sum(losses) / len(losses) for losses in zip(*(part for _, part in parts), strict=True)],
+            "metrics": {name: {key: sum(part[name][key] for part in parts) for key in mine[name]} for name in mine},
+            "losses": since_log.gather([{"loss": loss} for loss in self._losses]),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -130,7 +130,7 @@ class Classification(Task):
         for name, state in kept["metrics"].items() if self.global_rank == 0 else ():  # sums of all ranks: count once
             for key, value in state.items():
                 setattr(self.train_metrics[name], key, value.to(self.device))
-        self._losses = [torch.tensor(loss, device=self.device) for loss in kept["losses"]]
+        self._losses = [loss["loss"] for loss in since_log.own(kept["losses"], self.device)]
 
     def _absorb(self) -> None:
         if self._outcomes:

@@ -8,11 +8,10 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 from torchmetrics import Metric
 
-from lit_vision import distributed
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
-from lit_vision.tasks import optim
+from lit_vision.tasks import optim, since_log
 from lit_vision.tasks.task import ScheduleCallable, Task
 from lit_vision.types import Batch, Detections, Target
 
@@ -92,21 +91,12 @@ class Detection(Task):
         self._log_classes("test/")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the losses since the last log, so that a continued run logs what an uninterrupted one would.
-
-        Means over the ranks, as the log has them.
-        """
-        mine = [{name: float(loss) for name, loss in losses.items()} for losses in self._losses]
-        parts = distributed.gather_everywhere(mine)
-        checkpoint["since_log"] = [
-            {name: sum(losses[name] for losses in together) / len(together) for name in together[0]}
-            for together in zip(*parts, strict=True)
-        ]
+        """Keeps the losses since the last log, so that a continued run logs what an uninterrupted one would."""
+        checkpoint["since_log"] = since_log.gather(self._losses)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes the losses since the last log up again."""
-        kept = checkpoint.get("since_log", [])
-        self._losses = [{name: torch.tensor(loss, device=self.device) for name, loss in one.items()} for one in kept]
+        self._losses = since_log.own(checkpoint.get("since_log", []), self.device)
 
     @torch.no_grad()
     def _evaluate(self, batch: Batch[list[Target]], metrics: torch.nn.ModuleList) -> dict[str, Any]:

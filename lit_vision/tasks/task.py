@@ -88,8 +88,8 @@ class Task(L.LightningModule):
             images = data.batch_size // (world_size * self.trainer.accumulate_grad_batches)
             norm.tell_of_batch_statistics(self.network, images, world_size)
 
-    def on_validation_start(self) -> None:
-        """All ranks evaluate rank zero's running statistics."""
+    def on_validation_epoch_start(self) -> None:
+        """All ranks evaluate rank zero's running statistics; those of averaged weights are in place only by now."""
         if self.trainer.model is not None:
             distributed.share_buffers(self.trainer.model)
 

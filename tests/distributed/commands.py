@@ -15,7 +15,7 @@ from lit_vision.data import boxes, digits, image_folder, scenes, voc  # noqa: F4
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.models import classifier, pyramid, retinanet
 from lit_vision.models.backbones import resnet
-from lit_vision.tasks import classification, detection  # noqa: F401
+from lit_vision.tasks import classification, detection
 from tests.twins import folders
 
 NAMES = ("bolt", "nut", "washer")

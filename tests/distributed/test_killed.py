@@ -85,7 +85,7 @@ def test_two_killed_processes_go_on_at_the_exact_sample(whole, tmp_path, kills, 
     )
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGUSR1, marks=pytest.mark.slow)])
 def test_a_signal_to_one_process_is_agreed_on_by_both(whole, tmp_path, signum):
     ranks = world.start(killing.command, 2, tmp_path, FIT)
     wait_for(tmp_path / "run/checkpoints/previous.ckpt", ranks)

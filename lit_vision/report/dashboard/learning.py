@@ -1,0 +1,139 @@
+"""How a run learned: its curves, its best step, and whether it was overfitting after that. No torch here."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from lit_vision import verdicts
+from lit_vision.report import numbers
+from lit_vision.report.collect import Run
+from lit_vision.report.dashboard import figures
+from lit_vision.report.dashboard.figures import Figure
+from lit_vision.report.dashboard.points import Curve
+
+RISE = 0.05  # of the whole range of a validation curve: less is its ordinary noise
+FEWEST = 3  # validation passes that allow a statement about overfitting
+
+
+class Best(NamedTuple):
+    """The best of a validation curve, and what became of it.
+
+    Attributes:
+        name: The figure, e.g. `val/error`.
+        step: Where it was best.
+        value: There.
+        last_step: Of the curve.
+        last: The value there.
+        passes: How many validations there were.
+        overfits: From the best step on, validation got worse while training went on getting better.
+    """
+
+    name: str
+    step: float
+    value: float
+    last_step: float
+    last: float
+    passes: int
+    overfits: bool
+
+
+def all_curves(run: Run) -> dict[str, Curve]:
+    """Every logged curve but those of single classes and of the test pass; what is not finite is left out."""
+    curves: defaultdict[str, Curve] = defaultdict(lambda: ([], []))
+    for line in run.metrics:
+        for name, value in line.items():
+            if name not in ("step", "time") and _is_curve(name) and (number := numbers.finite(value)) is not None:
+                curves[name][0].append(line["step"])
+                curves[name][1].append(number)
+    return dict(curves)
+
+
+def _is_curve(name: str) -> bool:
+    return not name.startswith("test/") and not (name.startswith(("train/", "val/")) and name.count("/") > 1)
+
+
+def lower_is_better(name: str) -> bool:
+    """Whether small values of a figure are good."""
+    return name.rsplit("/", 1)[-1] in (*verdicts.LOWER_IS_BETTER, "cls", "box", "objectness")
+
+
+def judged(run: Run) -> str:
+    """The figure that the run is judged by, without its split: `error` of `test/error`."""
+    card = run.config.get("card") or {}
+    row = (card.get("rows") or {}).get(run.row) or {}
+    name = run.result.get("metric") or row.get("metric") or card.get("metric") or ""
+    return str(name).rpartition("/")[2]
+
+
+def best(curves: dict[str, Curve], suffix: str) -> Best | None:
+    """The best validation of a figure; None if it was never validated."""
+    steps, values = curves.get(f"val/{suffix}", ([], []))
+    if not steps:
+        return None
+    choose = min if lower_is_better(suffix) else max
+    at = choose(range(len(values)), key=values.__getitem__)
+    worse = abs(values[-1] - values[at]) > RISE * (max(values) - min(values))
+    overfits = len(values) >= FEWEST and worse and _training_improved(curves, suffix, steps[at])
+    return Best(f"val/{suffix}", steps[at], values[at], steps[-1], values[-1], len(values), overfits)
+
+
+def _training_improved(curves: dict[str, Curve], suffix: str, since: float) -> bool:
+    """Whether the training figure (the loss, where the same one is not logged) is better at the end than at a step."""
+    name = f"train/{suffix}" if f"train/{suffix}" in curves else "train/loss"
+    steps, values = curves.get(name, ([], []))
+    later = [value for step, value in zip(steps, values, strict=True) if step >= since]
+    if len(later) < 2:
+        return False
+    ahead = later[0] - later[-1]
+    return ahead > 0 if lower_is_better(name) else ahead < 0
+
+
+def watched(run: Run, curves: dict[str, Curve]) -> Best | None:
+    """What tells best whether the run overfits: the validation loss where there is one, else the judged figure."""
+    return best(curves, "loss") or best(curves, judged(run))
+
+
+def in_words(found: Best | None) -> str:
+    """When a run was best and whether it was overfitting after that, as a sentence."""
+    if found is None:
+        return "No validation was logged, so overfitting cannot be seen."
+    at = f"{found.name} was best at step {found.step:g} ({found.value:.4g})"
+    if found.passes < FEWEST:
+        return f"{at}; {found.passes} validation passes are too few to tell whether it overfits."
+    if found.step == found.last_step:
+        return f"No overfitting seen: {at}, its last validation."
+    if found.overfits:
+        return f"Overfits from step {found.step:g} on: {at} and {found.last:.4g} at the end, while training improved."
+    return f"No clear overfitting: {at} and {found.last:.4g} at the end."
+
+
+def learning_figures(run: Run, curves: dict[str, Curve]) -> dict[str, Figure]:
+    """Training and validation of each figure together, the judged one first, by its name without the split."""
+    names = dict.fromkeys(name.partition("/")[2] for name in curves if name.startswith(("train/", "val/")))
+    first = [name for name in ("loss", judged(run)) if name in names]
+    return {name: _figure(curves, name) for name in dict.fromkeys([*first, *names])}
+
+
+def _figure(curves: dict[str, Curve], suffix: str) -> Figure:
+    traces = [
+        figures.curve(
+            split, curves[f"{split}/{suffix}"], role=split, mode="lines+markers" if split == "val" else "lines"
+        )
+        for split in ("train", "val")
+        if f"{split}/{suffix}" in curves
+    ]
+    found = best(curves, suffix)
+    marks = [figures.mark(found.step, found.value, f"best: {found.value:.4g} at step {found.step:g}")] if found else []
+    text = f"{suffix} by optimiser step, {' and '.join(trace['name'] for trace in traces)}."
+    text += f" {in_words(found)}" if found else ""
+    return figures.lines(suffix, text, traces, "optimiser step", suffix, marks=marks)
+
+
+def rate_figure(curves: dict[str, Curve]) -> Figure | None:
+    """The learning rate of each parameter group."""
+    rates = {name: curve for name, curve in curves.items() if name == "lr" or name.startswith(("lr/", "lr-"))}
+    if not rates:
+        return None
+    top = max(max(values) for _, values in rates.values())
+    text = f"Learning rate by optimiser step; at most {top:.4g}."
+    traces = [figures.curve(name, curve, role="train" if len(rates) == 1 else "") for name, curve in rates.items()]
+    return figures.lines("learning rate", text, traces, "optimiser step", "learning rate")

@@ -1,0 +1,197 @@
+"""What a page says of a run in words: names, facts, and answers to the questions that readers bring. No torch here."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from lit_vision.report import activity, numbers, record
+from lit_vision.report.collect import Run
+from lit_vision.report.dashboard import learning, misses, speed
+from lit_vision.report.dashboard.points import Curve
+
+
+class Answer(NamedTuple):
+    """A question, its answer in words, and the section that shows more.
+
+    Attributes:
+        id: Stable name, for tests and links.
+        question: As a reader would ask it.
+        text: The answer.
+        section: Anchor of the section.
+    """
+
+    id: str
+    question: str
+    text: str
+    section: str
+
+
+def label(run: Run) -> str:
+    """Row, seed and trial: what tells a run from its neighbours."""
+    parts = [run.row or run.recipe or run.path.name]
+    if run.seed is not None:
+        parts.append(f"seed {run.seed}")
+    if found := record.sweep(run):
+        parts.append(f"trial {found.get('trial')}")
+    return ", ".join(parts)
+
+
+def status(run: Run) -> str:
+    """The verdict of a finished run; what is known of the others."""
+    if not run.finished:
+        return "unfinished"
+    return str(run.result.get("verdict") or "no verdict")
+
+
+def tone(text: str) -> str:
+    """Colour of a verdict: `good`, `bad`, `busy` or `plain`."""
+    if text.startswith(("reproduced", "within", "holds")):
+        return "good"
+    if text.startswith(("missed", "does not")):
+        return "bad"
+    return "busy" if text == "unfinished" else "plain"
+
+
+def tags(run: Run) -> list[str]:
+    """Paper, table, whether it is a stand-in, and the sweep: the tags that the run has at W&B, and its sweep's name."""
+    card = run.result.get("card") or run.config.get("card") or {}
+    row = (card.get("rows") or {}).get(run.row) or {}
+    changed = run.result.get("changed") or (run.config.get("origin") or {}).get("changed")
+    sweep = record.sweep(run).get("name")
+    found = [card.get("paper"), run.result.get("where") or row.get("where"), "stand-in" if changed else ""]
+    return [str(tag) for tag in [*found, f"sweep {sweep}" if sweep else ""] if tag]
+
+
+def facts(run: Run, curves: dict[str, Curve]) -> list[tuple[str, str]]:
+    """What a run was, for the head of its page."""
+    result, hardware = run.result, run.result.get("hardware") or {}
+    found = speed.of_run(run, curves)
+    pairs = [
+        ("recipe", run.recipe),
+        ("row", run.row or ""),
+        ("seed", "" if run.seed is None else str(run.seed)),
+        ("steps", f"{activity.of(run).step if not run.finished else result.get('steps') or 0:,}"),
+        ("images seen", numbers.count(numbers.finite(result.get("samples_seen")))),
+        ("duration", _hours(result.get("duration_s"))),
+        ("speed", f"{found.images_per_s:,.0f} images/s" if found else ""),
+        (
+            "hardware",
+            f"{hardware.get('devices')} × {hardware.get('device')}, {hardware.get('precision')}" if hardware else "",
+        ),
+        (
+            "data",
+            f"{(result.get('data') or {}).get('name', '')} {(result.get('data') or {}).get('fingerprint', '')}".strip(),
+        ),
+        ("code", str(result.get("code") or (run.config.get("origin") or {}).get("code") or "")),
+        ("tags", ", ".join(tags(run))),
+    ]
+    return [(name, text) for name, text in pairs if text and text != numbers.NONE]
+
+
+def _hours(seconds: Any) -> str:
+    known = numbers.finite(seconds)
+    return numbers.duration(None if known is None else known / 3600)
+
+
+def answers(run: Run, curves: dict[str, Curve]) -> list[Answer]:
+    """The questions that a run's own page answers at its head."""
+    return [
+        Answer("paper", "How close to the paper?", against_paper(run), "paper"),
+        Answer(
+            "overfit",
+            "When was it best, and did it overfit?",
+            learning.in_words(learning.watched(run, curves)),
+            "curves",
+        ),
+        *_of_diagnosis(run),
+        Answer("wait", "How long did data make the device wait?", waiting(run, curves), "speed"),
+        Answer("changed", "What was changed in the recipe?", changes(run), "configuration"),
+    ]
+
+
+def _of_diagnosis(run: Run) -> Iterator[Answer]:
+    diagnosis = run.diagnosis
+    if text := worst_class(run):
+        yield Answer("class", "Which class is worst?", text, "classes")
+    if errors := (diagnosis.get("errors") or {}).get("all"):
+        kind, cost, count = misses.by_cost(errors)[0]
+        text = f"{kind} ({misses.MEANING[kind]}): {count:,} of them cost {cost:.3g} points of AP50."
+        yield Answer("errors", "Which kind of error costs most?", text, "errors")
+    if found := misses.confusions(diagnosis):
+        truth, predicted, count = found[0]
+        yield Answer(
+            "errors",
+            "What is confused most?",
+            f"{truth} taken for {predicted}, in {count} of {diagnosis.get('images')} images.",
+            "errors",
+        )
+    for entry in (diagnosis.get("worst") or [])[:1]:
+        text = f"{entry.get('name')}: {entry.get('wrong')} wrong and {entry.get('missed')} missed."
+        yield Answer("images", "Which image fails worst?", text, "pictures")
+    if diagnosis.get("mistakes"):
+        yield Answer("images", "Which images fail?", _mistakes(diagnosis), "pictures")
+    if diagnosis.get("calibration_error") is not None:
+        yield Answer("sure", "Can its scores be trusted?", misses.calibration_in_words(diagnosis), "calibration")
+
+
+def _mistakes(diagnosis: dict[str, Any]) -> str:
+    names, first = diagnosis.get("class_names") or [], diagnosis["mistakes"][0]
+    wrong = sum(cell[2] for cell in diagnosis.get("confusion") or [] if cell[0] != cell[1])
+    truth, guess = (str(names[first[key]]) for key in ("truth", "predicted"))
+    surest = f"the surest mistake takes {truth} for {guess} (image {first.get('name')})"
+    return f"{wrong} of {diagnosis.get('images')}; {surest}."
+
+
+def against_paper(run: Run) -> str:
+    """The judged figure beside the paper's, as a sentence."""
+    result = run.result
+    if not result:
+        return f"Not judged yet: the run is at step {activity.of(run).step:,}."
+    ours = f"{result.get('metric')} {numbers.figure(numbers.finite(result.get('value')))}"
+    expected = numbers.finite(result.get("expected"))
+    if expected is None or result.get("stand_in"):
+        return f"{ours}: {result.get('verdict')}."
+    difference = numbers.signed((numbers.finite(result.get("value")) or 0.0) - expected)
+    return (
+        f"{ours} against {expected:g} ({difference}, tolerance {result.get('tolerance'):g}): {result.get('verdict')}."
+    )
+
+
+def worst_class(run: Run) -> str:
+    """The class with the lowest AP or the highest error; empty if nothing is known of classes."""
+    entries = run.diagnosis.get("per_class") or []
+    errors = [(entry["error"], entry) for entry in entries if numbers.finite(entry.get("error")) is not None]
+    if errors:
+        value, entry = max(errors, key=lambda pair: pair[0])
+        return f"{entry['class']}: error {numbers.figure(value)} % of {entry.get('count')} images."
+    found = {str(entry["class"]): numbers.finite(entry.get("ap")) for entry in entries}
+    if not found:
+        prefix = "test/ap/"
+        figures = run.result.get("figures") or {}
+        found = {name[len(prefix) :]: numbers.finite(figures[name]) for name in figures if name.startswith(prefix)}
+    known = {name: value for name, value in found.items() if value is not None}
+    if not known:
+        return ""
+    worst = min(known, key=known.__getitem__)
+    return (
+        f"{worst}: AP {numbers.figure(known[worst])}, where the best class has {numbers.figure(max(known.values()))}."
+    )
+
+
+def waiting(run: Run, curves: dict[str, Curve]) -> str:
+    """How long the device waited for data, as a sentence."""
+    found = speed.of_run(run, curves)
+    if found is None or found.wait_s is None:
+        return "Not logged."
+    share = "" if found.wait_share is None else f"{found.wait_share:.2g} % of the training time, "
+    seconds = f"{found.wait_s:.2g} s" if found.wait_s < 10 else numbers.duration(found.wait_s / 3600)
+    return f"{share}{seconds} in all, at {found.images_per_s:,.0f} images/s."
+
+
+def changes(run: Run) -> str:
+    """What the run changed beyond the hardware."""
+    changed = run.result.get("changed") or {}
+    if not run.finished:
+        keys = (run.config.get("origin") or {}).get("changed") or []
+        return f"Changed: {', '.join(map(str, keys))}." if keys else "Nothing beyond the hardware."
+    told = ", ".join(f"{key} {numbers.plain(value)}" for key, value in changed.items())
+    return f"Changed: {told}." if told else "Nothing beyond the hardware."
