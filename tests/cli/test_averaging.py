@@ -9,7 +9,10 @@ from lit_vision.tasks.classification import Classification
 from tests.cli.conftest import TINY
 
 DECAY = 0.8
-CALLBACK = f"[{{class_path: lightning.pytorch.callbacks.EMAWeightAveraging, init_args: {{decay: {DECAY}, use_buffers: true}}}}]"
+CALLBACK = (
+    "[{class_path: lightning.pytorch.callbacks.EMAWeightAveraging, "
+    f"init_args: {{decay: {DECAY}, use_buffers: true}}}}]"
+)
 
 
 def test_the_average_is_saved_and_tested(command, monkeypatch):
