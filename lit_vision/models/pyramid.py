@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -95,7 +96,22 @@ class Pyramid(nn.Module):
                     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
-class _ReluConv(nn.Conv2d):
+class _Halving(nn.Conv2d):
+    """A 3x3 convolution with stride 2."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] == 1 and x.device.type == "cpu":
+            # PyTorch's CPU kernel for bfloat16 leaves part of the weight's gradient unwritten where a map is one pixel
+            # wide (seen in 2.14.1): whatever was in that memory, often NaN.
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float())
+        return super().forward(x)
+
+
+class _ReluHalving(_Halving):
     """Rectifies what comes in, out of place: the map is a level of the pyramid too."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,8 +121,7 @@ class _ReluConv(nn.Conv2d):
 def _top(kind: Top, inputs: int, outputs: int, rectify: bool) -> nn.Module:
     if kind == "pool":
         return nn.MaxPool2d(1, 2)
-    conv = _ReluConv if rectify else nn.Conv2d
-    return conv(inputs, outputs, 3, stride=2, padding=1)
+    return _ReluHalving(inputs, outputs) if rectify else _Halving(inputs, outputs)
 
 
 def _merge(lateral: Tensor, coarse: Tensor | None) -> Tensor:

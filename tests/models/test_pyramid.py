@@ -94,3 +94,18 @@ def test_levels_that_the_backbone_lacks_are_told(levels):
         make(levels)
     wanted = f"pyramid: levels {list(levels)} have to start at a level of the backbone; ResNet offers [2, 3, 4, 5]"
     assert str(error.value) == wanted
+
+
+def test_the_gradient_of_a_level_of_one_pixel_is_written_in_bfloat16():
+    """PyTorch's own kernel leaves memory as it was: filled with NaN beforehand, that shows."""
+    pyramid = make(range(3, 8), top="conv")
+    images = torch.randn(2, 3, 64, 64)
+    for _ in range(20):
+        pyramid.zero_grad(set_to_none=True)
+        rubbish = [torch.full((pyramid.top["7"].weight.numel() * scale,), math.nan) for scale in (1, 2, 4, 8)]
+        del rubbish
+        with torch.autocast("cpu", torch.bfloat16):
+            features = pyramid(images)
+        assert features[7].shape == (2, 16, 1, 1)
+        sum(level.float().square().mean() for level in features.values()).backward()
+        assert all(parameter.grad.isfinite().all() for parameter in pyramid.top.parameters())

@@ -57,7 +57,7 @@ class Browser:
 
     def until(self, expression, *arguments):
         """Waits until an expression is true, and gives its value."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not (value := self.js(expression, *arguments)):
             assert time.monotonic() < end, f"never true: {expression}"
             time.sleep(0.02)
