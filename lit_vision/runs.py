@@ -148,8 +148,10 @@ def refuse_headless(run: RunFolder) -> None:
     """Checks that a folder with checkpoints still says which run they are of, before a new run would overwrite them.
 
     Raises:
-        InputError: If `run.json` is gone.
+        InputError: If `run.json` is gone, or the configuration that belongs to it.
     """
+    if run.state and not run.config.is_file():
+        raise InputError(f"{run.config} is gone; restore it, or start another run with --run DIR")
     if not run.state and any(run.checkpoints.glob("*.ckpt")):
         raise InputError(
             f"{run.path} holds checkpoints, but its run.json is gone; restore it, or start another run with --run DIR"

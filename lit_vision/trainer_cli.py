@@ -270,9 +270,8 @@ class Session:
         trainer, data = self.assembler.trainer, self.assembler.datamodule
         assert self.folder is not None
         # Other ranks have no file to mark, and the checkpoint may still be getting its name back from rank zero.
-        if launch.rank() == 0 and self.folder.metrics.is_file():
-            step = checkpoints.read(self.ckpt_path)["global_step"] if self.ckpt_path else 0
-            MetricsFile(self.folder.metrics).resumed_at(step)
+        if launch.rank() == 0:
+            self._mark_metrics(self.folder)
         if isinstance(self.assembler.model, Task):
             messages.say(f"{counts.parameters(self.assembler.model.network):,} parameters")
         messages.say(f"run: {self.folder.path}")
@@ -281,6 +280,14 @@ class Session:
             self.assembler.model, datamodule=data, ckpt_path=self.folder.last, weights_only=True, verbose=False
         )
         return 0
+
+    def _mark_metrics(self, folder: RunFolder) -> None:
+        """Notes in the figures where the run goes on."""
+        step = checkpoints.read(self.ckpt_path)["global_step"] if self.ckpt_path else 0
+        if folder.metrics.is_file():
+            MetricsFile(folder.metrics).resumed_at(step)
+        elif self.ckpt_path == str(folder.last):
+            messages.say(f"warning: {folder.metrics} is gone: the figures up to step {step} are lost")
 
     def _evaluate(self) -> int:
         """A `validate` or `test` pass; with a checkpoint alone it prints figures and leaves no run folder."""

@@ -1,6 +1,7 @@
 """The agent of a sweep: takes waiting points, runs each as a process, records what came of it. No torch here."""
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -224,7 +225,8 @@ class Agent:
     def _start(self, trial: Trial) -> Child | None:
         place = self.folder / f"{trial.point:03}"
         words = [*command.expand(self.board.sweep, trial.values), *self.settings.options, "--run", str(place)]
-        return self.settings.start(words, place, mark.environment(self.name, trial.point, trial.values))
+        environment = _threads(self.settings.jobs) | mark.environment(self.name, trial.point, trial.values)
+        return self.settings.start(words, place, environment)
 
     def _say(self, trial: Trial, what: str) -> None:
         short = definition.short_names(list(trial.values))
@@ -239,3 +241,8 @@ def _hint(metric: str, process: Child) -> str:
 
 def _name(code: int) -> str:
     return signal.Signals(-code).name
+
+
+def _threads(jobs: int) -> dict[str, str]:
+    """A share of the cores for each of several trials: threads that outnumber the cores wait for one another."""
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))} if jobs > 1 else {}

@@ -13,20 +13,17 @@ Every agent may write at any time and may be killed at any time, so no step reli
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lit_vision.errors import InputError
 from lit_vision.sweeps import lease, points
 from lit_vision.sweeps.definition import Sweep
 from lit_vision.sweeps.lease import Lease
 from lit_vision.sweeps.points import Point
-
-_PLAN = "lit_vision"  # the study's entry: sweep file, seeds, options, folder
 
 
 class State(StrEnum):
@@ -203,48 +200,6 @@ class Board:
             self.storage.set_trial_state_values(trial.id, state, values)
         except UpdateFinishedTrialError:
             raise LostError from None
-
-
-def create(
-    storage: BaseStorage, name: str, goal: Literal["minimize", "maximize"], plan: dict[str, Any]
-) -> dict[str, Any]:
-    """Makes the study, or finds it.
-
-    Args:
-        storage: Where it is kept.
-        name: Name of the study.
-        goal: `minimize` or `maximize`.
-        plan: What the agents of the sweep must agree on.
-
-    Returns:
-        The plan that stands in the study: of whoever was first.
-    """
-    study = optuna.create_study(storage=storage, study_name=name, direction=goal, load_if_exists=True)
-    if _PLAN not in study.user_attrs:
-        study.set_user_attr(_PLAN, plan)
-    stored: dict[str, Any] = study.user_attrs[_PLAN]
-    return stored
-
-
-def change(storage: BaseStorage, name: str, plan: dict[str, Any]) -> dict[str, Any]:
-    """Puts another plan in the study; agents at work keep the one that they began with."""
-    optuna.load_study(study_name=name, storage=storage).set_user_attr(_PLAN, plan)
-    return plan
-
-
-def stored_plan(storage: BaseStorage, name: str, place: str) -> dict[str, Any]:
-    """The plan of a study that exists.
-
-    Raises:
-        InputError: If there is none of this name; lists those that are there.
-    """
-    known = optuna.get_all_study_names(storage)
-    if name not in known:
-        raise InputError(f"{place} holds no sweep {name!r}; it holds {', '.join(sorted(known)) or 'none'}")
-    plan: dict[str, Any] | None = optuna.load_study(study_name=name, storage=storage).user_attrs.get(_PLAN)
-    if plan is None:
-        raise InputError(f"{place}: the study {name!r} was not made by lit-vision sweep run; name another")
-    return plan
 
 
 def _of_point(number: int, trials: list[FrozenTrial]) -> Trial:

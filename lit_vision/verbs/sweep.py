@@ -14,7 +14,8 @@ from optuna.storages import BaseStorage
 from lit_vision import compose, runs
 from lit_vision.arguments import Parser, count
 from lit_vision.errors import InputError
-from lit_vision.sweeps import board, command, definition, lease, points, ranking, storage
+from lit_vision.sweeps import command, definition, lease, points, ranking, storage
+from lit_vision.sweeps import study as plans
 from lit_vision.sweeps.agent import Agent, Settings
 from lit_vision.sweeps.board import Board
 from lit_vision.sweeps.definition import Sweep
@@ -76,10 +77,10 @@ def _start(arguments: argparse.Namespace, options: list[str]) -> Study:
         "folder": str(folder.resolve()),
     }
     kept = storage.open_storage(place)
-    stored = board.create(kept, sweep.name, sweep.goal, asked)
+    stored = plans.create(kept, sweep.name, sweep.goal, asked)
     _refuse_other(sweep.name, asked, stored)
     if stored["content"] != asked["content"]:
-        stored = board.change(kept, sweep.name, stored | {"content": sweep.content})
+        stored = plans.change(kept, sweep.name, stored | {"content": sweep.content})
     return _opened(sweep.name, place, kept, stored, arguments)
 
 
@@ -96,7 +97,7 @@ def _find(arguments: argparse.Namespace) -> Study:
         known = ", ".join(sorted(file.parent.name for file in root.glob(f"*/{STUDY}"))) or "none"
         raise InputError(f"{root} holds no sweep {name!r}, but {known}; say where it is with --dir or --storage")
     kept = storage.open_storage(place)
-    return _opened(name, place, kept, board.stored_plan(kept, name, place), arguments)
+    return _opened(name, place, kept, plans.stored_plan(kept, name, place), arguments)
 
 
 def _opened(name: str, place: str, kept: BaseStorage, stored: dict[str, Any], arguments: argparse.Namespace) -> Study:

@@ -1,6 +1,6 @@
 """Boards for tests: a sweep's study in a file, opened as an agent opens it."""
 
-from lit_vision.sweeps import board, definition, points, storage
+from lit_vision.sweeps import board, definition, points, storage, study
 from tests.sweeps.test_definition import GOOD
 
 
@@ -8,7 +8,7 @@ def opened(place, seeds=None, **change):
     """The board of a sweep, made unless it is there."""
     sweep = definition.parse(GOOD | {"name": "s"} | change, "mine.yaml")
     kept = storage.open_storage(str(place))
-    board.create(kept, "s", sweep.goal, {"content": sweep.content})
+    study.create(kept, "s", sweep.goal, {"content": sweep.content})
     return board.Board(kept, "s", sweep, points.enumerate_all(sweep, seeds))
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -15,7 +16,7 @@ from tests.sweeps.boards import grid, opened
 
 LOG = """echo '{"step": %s, "time": 0, "val/error": %s}' >> metrics.jsonl"""
 GOOD = LOG % (1, 5.5)
-STEADY = "trap 'exit 75' TERM; while true; do sleep 0.02; done"
+STEADY = "trap 'exit 75' TERM; touch steady; for i in $(seq 1500); do sleep 0.02; done"
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,18 @@ def work(tmp_path):
         return one.run(), board, begun
 
     return run
+
+
+def when(there, action, after=0.0):
+    """Does something, in a thread, once a file is there."""
+
+    def wait():
+        while not there.exists():
+            time.sleep(0.01)
+        time.sleep(after)
+        action()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def states(board):
@@ -118,7 +131,7 @@ def test_a_bad_trial_is_pruned_by_sigterm(work, tmp_path):
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
 def test_an_agent_that_is_stopped_stops_its_trials_and_queues_them_again(work, tmp_path, signum, code):
-    threading.Timer(0.5, os.kill, (os.getpid(), signum)).start()
+    when(tmp_path / "runs" / "000" / "steady", lambda: os.kill(os.getpid(), signum))
     got, board, _ = work(STEADY, GOOD)
     assert got == code
     assert states(board) == ["waiting", "waiting"]
@@ -127,13 +140,13 @@ def test_an_agent_that_is_stopped_stops_its_trials_and_queues_them_again(work, t
     assert [trial.attempts for trial in board.trials()] == [1, 0]
 
 
-def test_a_second_signal_kills(work):
-    for seconds in (0.4, 0.8):
-        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+def test_a_second_signal_kills(work, tmp_path):
+    for seconds in (0, 0.4):
+        when(tmp_path / "runs" / "000" / "steady", lambda: os.kill(os.getpid(), signal.SIGINT), seconds)
     began = time.monotonic()
-    got, board, _ = work("trap '' TERM; while true; do sleep 0.02; done")
+    got, board, _ = work(STEADY.replace("exit 75", ""))
     assert (got, states(board)) == (130, ["waiting"])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 def test_a_silent_owner_s_trial_is_taken_over_and_the_owner_lets_go(work, tmp_path, monkeypatch, capsys):
@@ -143,11 +156,11 @@ def test_a_silent_owner_s_trial_is_taken_over_and_the_owner_lets_go(work, tmp_pa
     silent.fill()
     trial = silent.claim()
     silent.storage.set_trial_user_attr(trial.id, "lease", lease.sign(0) | {"machine": "elsewhere"})
-    orphan = child.start(["sleep", "1.5"], tmp_path / "runs" / "000", dict(os.environ))
+    orphan = child.start(["sleep", "2"], tmp_path / "runs" / "000", dict(os.environ))
     began = time.monotonic()
     _, board, begun = work(GOOD, board=opened(place, **grid(1)), lease=0.3)
-    assert time.monotonic() - began > 1.2
-    assert orphan.code() is not None or orphan.process.wait(1) == 0
+    assert time.monotonic() - began > 1
+    assert orphan.code() == 0
     assert (begun, states(board), board.trials()[0].attempts) == ([0], ["finished"], 1)
     told = capsys.readouterr().out
     assert "queued again" in told
@@ -158,11 +171,9 @@ def test_a_taken_over_trial_s_child_is_killed(work, tmp_path, capsys):
     other = opened(tmp_path / "study.journal", **grid(1))
 
     def steal():
-        trial = next(trial for trial in other.trials() if trial.state is State.RUNNING)
-        other.requeue(trial)
-        other.fail(other.claim(), "taken")
+        other.fail(other.trials()[0], "taken")
 
-    threading.Timer(0.6, steal).start()
+    when(tmp_path / "runs" / "000" / "steady", steal)
     _, board, _ = work(STEADY, lease=0.3)
     assert [trial.failure for trial in board.trials()] == ["taken"]
     assert "was taken over by another agent" in capsys.readouterr().out
@@ -175,9 +186,10 @@ def test_a_child_is_asked_to_leave_when_its_agent_is_killed(tmp_path):
         f"got = child.start(['sh', '-c', {script!r}], Path({place!r}), dict(os.environ))\n"
         "print(got.process.pid, flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([os.sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
-        time.sleep(0.2)
+        while not (tmp_path / "steady").exists():
+            time.sleep(0.01)
         parent.kill()
     deadline = time.monotonic() + 10
     while (handle := lease.lock(tmp_path)) is None and time.monotonic() < deadline:

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from lit_vision.errors import InputError
-from lit_vision.sweeps import board, storage
+from lit_vision.sweeps import storage, study
 from lit_vision.sweeps.board import LostError, State
 from tests.sweeps import boards
 from tests.sweeps.boards import grid, opened
@@ -234,14 +234,14 @@ def test_without_early_terminate_nothing_is_pruned(place):
 
 def test_the_first_plan_stands(place):
     kept = storage.open_storage(str(place))
-    assert board.create(kept, "s", "minimize", {"a": 1}) == {"a": 1}
-    assert board.create(kept, "s", "minimize", {"a": 2}) == {"a": 1}
-    assert board.stored_plan(kept, "s", "here") == {"a": 1}
+    assert study.create(kept, "s", "minimize", {"a": 1}) == {"a": 1}
+    assert study.create(kept, "s", "minimize", {"a": 2}) == {"a": 1}
+    assert study.stored_plan(kept, "s", "here") == {"a": 1}
     with pytest.raises(InputError, match="here holds no sweep 't'; it holds s"):
-        board.stored_plan(kept, "t", "here")
+        study.stored_plan(kept, "t", "here")
     optuna.create_study(storage=kept, study_name="foreign")
     with pytest.raises(InputError, match="'foreign' was not made by lit-vision sweep run"):
-        board.stored_plan(kept, "foreign", "here")
+        study.stored_plan(kept, "foreign", "here")
 
 
 def test_a_storage_that_cannot_be_opened_is_told(tmp_path):

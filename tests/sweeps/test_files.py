@@ -30,7 +30,7 @@ TINY_DETECTION = (*test_detection_twins.CUT, *test_detection_twins.UNFROZEN)
 HEAVY = {
     "cifar10_augmentation": test_twins.CUT,
     "cifar10_backbone": test_twins.CUT,
-    "cifar10_optimizer": test_twins.CUT[2:],
+    "cifar10_optimizer": test_twins.CUT,
     "resnet_figure6": test_twins.CUT,
     "resnet_table6": test_twins.CUT,
     "resnet_tables2_3": (*test_twins.PHOTOS, *test_twins.CUT),

@@ -17,7 +17,7 @@ from lit_vision import runs
 from lit_vision.sweeps import definition, points, storage
 from lit_vision.sweeps.board import Board
 
-STEPS = 40
+STEPS = 20
 SHORT = (
     *("--trainer.max_steps", str(STEPS), "--trainer.val_check_interval", "10", "--trainer.log_every_n_steps", "2"),
     *(
@@ -31,7 +31,7 @@ SHORT = (
         "16",
     ),
 )
-LIMIT = 240  # seconds
+LIMIT = 600  # seconds
 
 
 @pytest.fixture
