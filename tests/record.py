@@ -19,6 +19,6 @@ def append(**figures):
     """Adds a line: what was tested, its figures, the test that did it and the code it ran on."""
     if FILE is None:
         return
-    test = os.environ["PYTEST_CURRENT_TEST"].removesuffix(" (call)").removesuffix(" (teardown)")
+    test = os.environ["PYTEST_CURRENT_TEST"].partition("[")[0].partition(" (")[0]
     with FILE.open("a", encoding="utf-8") as file:
         file.write(json.dumps(figures | {"test": test, "code": versions.code()}) + "\n")

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from lit_vision import checkpoints, durable
 from lit_vision.errors import InputError
+from tests import record
 from tests.faults import Crash, Faults, crash_points, operations
 
 FIRST = ["mkdir", "open", "write", "fsync", "close", "replace", "open", "fsync", "close"]
@@ -58,6 +59,7 @@ def test_a_crash_at_any_operation_leaves_a_readable_checkpoint(tmp_path, monkeyp
         checkpoints.write(folder / "last.ckpt", content(9))  # what the crash left behind is in nobody's way
         assert step_of(folder) == 9
         assert {path.name for path in folder.iterdir()} <= {"last.ckpt", "previous.ckpt"}
+    record.append(what="crash points in one process", of=f"write number {before + 1} of a run", number=len(points))
 
 
 def test_every_flipped_byte_is_found_or_changes_nothing(folder, capsys):
@@ -129,6 +131,8 @@ def test_a_crash_at_any_operation_of_going_back_can_be_gone_back_from(tmp_path, 
             checkpoints.recover(folder)
         monkeypatch.setattr(durable, "os", os)
         assert step_of(folder) == 1, point
+    of = f"going back from a last that is {'gone' if gone else 'torn'}"
+    record.append(what="crash points in one process", of=of, number=2 * len(names))
 
 
 def test_other_ranks_touch_nothing_and_name_the_file_that_rank_zero_brings_back(folder, tmp_path, monkeypatch):

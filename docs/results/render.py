@@ -38,12 +38,18 @@ def collect(name, folders):
         for folder in map(Path, folders):
             result = json.loads((folder / "result.json").read_text())
             kept = {key: result[key] for key in KEPT}
+            if "sweep" in result:
+                raw = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+                kept["sweep"] = result["sweep"]
+                kept["continued_at"] = [line[runs.RESUMED] for line in raw if runs.RESUMED in line]
             kept["changed"] = {
                 k: v for k, v in kept["changed"].items() if k not in ("data.root", "data.train", "data.val")
             }
             logged = runs.read_metrics(folder / "metrics.jsonl")
             kept["curve"] = curve(logged, "train/error") or curve(logged, "train/loss")
             kept["watched"] = curve(logged, "val/ap50")
+            if "sweep" in result:
+                kept["watched_error"] = list(curve(logged, "val/error").values())
             if (folder / "intervals.json").is_file():
                 kept["intervals"] = json.loads((folder / "intervals.json").read_text())
             file.write(json.dumps(kept) + "\n")
@@ -329,6 +335,70 @@ ratios, not the seconds. No GPU was at hand: the GPU figures of the plan are not
 """
 
 
+def reliability():
+    """Kills survived, crash points, world sizes compared: of each test and kind the last line counts."""
+    last = {(entry["test"], entry["what"], entry["of"]): entry for entry in lines("reliability")}
+    rows = [
+        (e["what"], e["of"], e["number"], told(e), f"`{e['test'].rpartition('::')[2]}`", e["code"])
+        for e in sorted(last.values(), key=lambda entry: (entry["what"], entry["of"]))
+    ]
+    files = sorted({test.partition("::")[0] for test, _, _ in last})
+    return f"""# Kills survived, crash points, numbers of processes compared
+
+Each line is written by a test that passed. After every kill the run went on with the same command, and its weights and
+figures equalled the uninterrupted run's to the bit; no checkpoint was unreadable, and no run began again in silence.
+Every crash point of a single write left a readable checkpoint. Where numbers of processes are compared, the number is
+that of figures.
+
+{table(["what", "of", "number", "details", "test", "code"], rows)}
+
+```
+LIT_VISION_RECORD=docs/results/reliability.jsonl pytest -m "slow or not slow" {" ".join(files)}
+python docs/results/render.py
+```
+"""
+
+
+def told(entry):
+    """What else a line of `reliability` says."""
+    names = ("by_phase", "runs", "world_size", "world_sizes", "seconds")
+    kept = {name.replace("_", " "): entry[name] for name in names if name in entry}
+    if "by phase" in kept:
+        kept |= kept.pop("by phase")
+    return ", ".join(f"{name}: {value}" for name, value in kept.items()) or "-"
+
+
+def digits_sweep():
+    """Twelve trials by two agents, one of which was killed."""
+    found = sorted(lines("digits_sweep"), key=lambda entry: entry["sweep"]["trial"])
+    keys = list(found[0]["sweep"]["parameters"])
+    rows = [
+        (
+            entry["sweep"]["trial"],
+            *(entry["sweep"]["parameters"][key] for key in keys),
+            *(f"{entry['watched_error'][-1]:.2f}", f"{entry['figures']['test/error']:.2f}", entry["steps"]),
+            ", ".join(map(str, entry["continued_at"])) or "-",
+        )
+        for entry in found
+    ]
+    continued = [entry["sweep"]["trial"] for entry in found if entry["continued_at"]]
+    return f"""# A sweep of the quickstart by two agents, one of them killed
+
+Handwritten digits, learning rate and weight decay, {len(found)} points. Two agents worked on one study; the first was
+ended by SIGKILL while it had a trial in hand. The other continued that trial (number {", ".join(map(str, continued))})
+from its checkpoint and did the rest: every planned point once. Code {found[0]["code"]}.
+
+{table(["trial", *keys, "validation error %", "test error %", "iterations", "continued at iteration"], rows)}
+
+```
+lit-vision sweep run digits &        # the one that was killed: kill -9 of its process
+lit-vision sweep run digits
+lit-vision report runs               # tables of these and of all other runs
+lit-vision dashboard runs --no-serve # the pages, see docs/pictures
+```
+"""
+
+
 PAGES = {
     "cifar10_jpeg": cifar10_jpeg,
     "trainers": trainers,
@@ -338,6 +408,8 @@ PAGES = {
     "blood_cells": blood_cells,
     "digit_scenes": digit_scenes,
     "benchmarks": benchmarks,
+    "reliability": reliability,
+    "digits_sweep": digits_sweep,
 }
 
 

@@ -16,6 +16,7 @@ from lit_vision.callbacks.random_state import RandomStates
 from lit_vision.errors import InputError
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.runs import read_metrics
+from tests import record
 from tests.faults import Crash, Faults, crash_points, operations
 
 STEPS = 6
@@ -119,6 +120,8 @@ def test_a_crash_at_any_file_operation_of_a_run(whole, tmp_path, monkeypatch, ev
             (folder / "metrics.jsonl").unlink(missing_ok=True)
         fit(folder, resume=last)
         assert_equal(folder, whole)
+    if every:
+        record.append(what="crash points in one process", of="a run of six steps", number=len(points))
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])

@@ -12,32 +12,54 @@ CONTEXT.set_forkserver_preload(
     [
         *("lit_vision.trainer_cli", "lit_vision.tasks.classification", "lit_vision.tasks.detection"),
         *("lit_vision.data.digits", "lit_vision.data.digit_scenes", "lit_vision.models.retinanet", "tests.faults"),
+        # What W&B imports only when a run starts, for more than a second.
+        *("wandb.sdk.launch", "wandb.apis.public"),
     ]
 )
 
 
-def start(arguments, folder, log, crash=None):
-    """The command, started in `folder`; its output goes to the file `log`."""
-    process = CONTEXT.Process(target=_command, args=([str(a) for a in arguments], str(folder), str(log), crash))
+def warm():
+    """Waits until the server has imported everything: what is timed afterwards are the commands alone."""
+    process = CONTEXT.Process(target=int)
+    process.start()
+    process.join()
+
+
+def start(arguments, folder, log, crash=None, phases=None):
+    """The command, started in `folder`; its output goes to the file `log`, and `phases` tells where it is."""
+    process = CONTEXT.Process(target=_command, args=([str(a) for a in arguments], str(folder), str(log), crash, phases))
     process.start()
     return process
 
 
-def run(arguments, folder, log, crash=None, limit=300):
+def run(arguments, folder, log, crash=None, phases=None, limit=300):
     """Runs the command to its end; returns its exit code, negative for the signal that killed it."""
-    process = start(arguments, folder, log, crash)
+    process = start(arguments, folder, log, crash, phases)
     process.join(limit)
     return process.exitcode
 
 
-def kill_after(process, seconds):
-    """SIGKILL after so many seconds; whether it was still running."""
+def kill_in(process, phases, name, visit, seconds):
+    """SIGKILL so many seconds after a phase was entered for that time; whether it was still running."""
+    while process.exitcode is None and phases.entered(name) < visit:
+        time.sleep(0.0005)
     process.join(seconds)
-    alive = process.exitcode is None
-    if alive:
-        process.kill()
+    process.kill()
     process.join()
-    return alive
+    return process.exitcode == -signal.SIGKILL
+
+
+def children(process, name):
+    """Processes of that name that the command has started. Linux only."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        except OSError:  # it ended in between
+            continue
+        if fields["PPid"].strip() == str(process.pid) and fields["Name"] == name:
+            found.append(int(status.parent.name))
+    return found
 
 
 def signal_when(process, path, signum, limit=120):
@@ -50,7 +72,7 @@ def signal_when(process, path, signum, limit=120):
     return process.exitcode
 
 
-def _command(arguments, folder, log, crash):
+def _command(arguments, folder, log, crash, phases):
     import torch
 
     from lit_vision import cli, durable
@@ -64,7 +86,12 @@ def _command(arguments, folder, log, crash):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if crash is not None:
         durable.os = _KillAt(crash)
-    sys.exit(cli.main(arguments))
+    if phases is None:
+        sys.exit(cli.main(arguments))
+    phases.watch()
+    code = cli.main(arguments)
+    phases.keep(f"{log}.phases")
+    sys.exit(code)
 
 
 class _KillAt:

@@ -1,16 +1,21 @@
 """Runs that are killed, pre-empted or interrupted go on as if nothing had happened."""
 
+import os
 import random
 import re
 import signal
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
 
 from lit_vision import checkpoints, runs
-from tests.cli import processes
+from tests import record, wandb_frames
+from tests.cli import phases, processes
 from tests.cli.conftest import TINY
+from tests.cli.phases import Phases
 
 AVERAGED = "[{class_path: lightning.pytorch.callbacks.EMAWeightAveraging, init_args: {decay: 0.8}}]"
 WARM_UP = (
@@ -25,7 +30,9 @@ RUNS = {
         *("--model.schedule", WARM_UP),
     ),
     # The same network with W&B, whose start takes a good part of the time.
-    "classifier with W&B": (*TINY, "--trainer.logger", "{class_path: lit_vision.loggers.wandb.Wandb}"),
+    "classifier with W&B": (
+        *(*TINY, "--trainer.logger", "{class_path: lit_vision.loggers.wandb.Wandb}", "--checkpoint.every", "1"),
+    ),
     "detector": (
         *("--config", "quickstart/digit_scenes", "--trainer.logger", "false", "--trainer.accelerator", "cpu"),
         *("--data.size", "64", "--data.train", "16", "--data.val", "4", "--data.test", "4", "--data.batch_size", "4"),
@@ -39,18 +46,19 @@ ASIDE = re.compile(r"time$|rank\d+/")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The uninterrupted runs, made when first asked for: folder and seconds."""
+    """The uninterrupted runs, made when first asked for: folder, and seconds of each visit of each phase."""
     made = {}
 
     def make(kind):
         if kind not in made:
+            processes.warm()
             folder = tmp_path_factory.mktemp(kind)
-            began = time.monotonic()
-            code = processes.run(("fit", *RUNS[kind], "--run", "run"), folder, folder / "log")
+            told = Phases(processes.CONTEXT)
+            code = processes.run(("fit", *RUNS[kind], "--run", "run"), folder, folder / "log", phases=told)
             assert code == 0, (folder / "log").read_text()
             if kind == "classifier":  # the warm-up ends within the run
                 assert {line.get("warmup_ended_at") for line in figures(folder / "run")} == {None, 3.0}
-            made[kind] = (folder / "run", time.monotonic() - began)
+            made[kind] = (folder / "run", phases.seconds(folder / "log.phases"))
         return made[kind]
 
     return make
@@ -89,33 +97,62 @@ def finish(kind, folder, log, **options):
 @pytest.mark.parametrize(
     ("kind", "kills"),
     [
-        ("classifier", 5),
-        ("detector", 5),
-        ("classifier with W&B", 3),
+        ("classifier", 4),
+        ("detector", 4),
+        ("classifier with W&B", 2),
         pytest.param("classifier", 100, marks=pytest.mark.slow),
         pytest.param("classifier with W&B", 100, marks=pytest.mark.slow),
         pytest.param("detector", 100, marks=pytest.mark.slow),
     ],
 )
 def test_killed_at_random_instants(whole, tmp_path, kind, kills):
-    expected, seconds = whole(kind)
-    instants = random.Random(kills)
-    done, run = 0, 0
-    while done < kills:
+    """Every phase is aimed at in turn, at any moment of any of its visits."""
+    expected, lengths = whole(kind)
+    chance, began = random.Random(kills), time.monotonic()
+    aims = [phases.WANDB] if "W&B" in kind else [name for name in phases.NAMES if name != phases.WANDB]
+    hits, run = Counter(), 0
+    while hits.total() < kills:
         folder = tmp_path / str(run)
         folder.mkdir()
         run += 1
-        for _ in range(3):  # a run is killed three times, then finished
-            log = folder / "log"
-            process = processes.start(("fit", *RUNS[kind], "--run", "run"), folder, log)
-            done += processes.kill_after(process, instants.uniform(0, seconds))
-            assert process.exitcode in (0, -signal.SIGKILL), log.read_text()
+        for _ in range(3):  # a run is killed up to three times, then finished
+            aim = aims[hits.total() % len(aims)]
+            hit = kill(kind, folder, aim, lengths[aim], chance)
+            hits.update(hit)
+            if not hit or hits.total() == kills:
+                break
         code, told = finish(kind, folder, folder / "log")
         assert code == 0, told
+        assert "does not read back" not in told
         assert_equal(folder / "run", expected)
         # Every piece has the run's id; two that begin within a second are told apart by a number behind it.
         pieces = {path.name.split("-")[3] for path in (folder / "run" / "wandb").glob("offline-run-*")}
         assert pieces == ({runs.RunFolder(folder / "run").state["wandb_id"]} if "W&B" in kind else set())
+    seconds = round(time.monotonic() - began)
+    record.append(what="random kills", of=kind, number=hits.total(), by_phase=hits, runs=run, seconds=seconds)
+
+
+def kill(kind, folder, aim, lengths, chance):
+    """Starts or continues the run and kills it; the phase that was hit, none if the run came to its end before."""
+    told, saved = Phases(processes.CONTEXT), any((folder / "run" / "checkpoints").glob("*.ckpt"))
+    visit = chance.randrange(len(lengths))
+    process = processes.start(("fit", *RUNS[kind], "--run", "run"), folder, folder / "log", phases=told)
+    killed = processes.kill_in(process, told, aim, visit + 1, chance.uniform(0, lengths[visit]))
+    text = (folder / "log").read_text() if (folder / "log").exists() else ""
+    assert killed or process.exitcode == 0, text
+    assert "does not read back" not in text
+    if saved and told.name != phases.START:
+        assert "continuing run" in text  # nothing begins again in silence
+    return [told.name] if killed else []
+
+
+@pytest.fixture(scope="module")
+def reached():
+    """Counts the file operations at which the classifier was killed."""
+    points = []
+    yield points
+    if points:
+        record.append(what="killed at a file operation", of="classifier", number=len(points))
 
 
 @pytest.mark.parametrize(
@@ -125,10 +162,11 @@ def test_killed_at_random_instants(whole, tmp_path, kind, kills):
         *(pytest.param(point, marks=pytest.mark.slow) for point in range(160) if point not in (9, 18, 25)),
     ],
 )
-def test_killed_at_a_file_operation(whole, tmp_path, point):
+def test_killed_at_a_file_operation(whole, reached, tmp_path, point):
     expected, _ = whole("classifier")
     code, told = finish("classifier", tmp_path, tmp_path / "log", crash=point)
     assert code in (0, -signal.SIGKILL), told
+    reached.extend([point] if code else [])
     code, told = finish("classifier", tmp_path, tmp_path / "log")
     assert code == 0, told
     assert_equal(tmp_path / "run", expected)
@@ -150,6 +188,32 @@ def test_a_signal_saves_and_leaves_with_its_code(whole, tmp_path, signum, code):
     code, told = finish("classifier", tmp_path, tmp_path / "log")
     assert code == 0, told
     assert_equal(tmp_path / "run", expected)
+
+
+def test_w_b_hears_that_the_machine_is_taken_away(tmp_path):
+    kind = "classifier with W&B"
+    process = processes.start(("fit", *RUNS[kind], "--run", "run"), tmp_path, tmp_path / "log")
+    code = processes.signal_when(process, tmp_path / "run" / "checkpoints" / "last.ckpt", signal.SIGTERM)
+    assert code == runs.PREEMPTED, (tmp_path / "log").read_text()
+    (file,) = (tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb")
+    assert [record for record in wandb_frames.records(file) if record.HasField("preempting")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds W&B's process in Linux's /proc")
+def test_a_killed_w_b_service_costs_nothing_of_the_run(whole, tmp_path):
+    kind = "classifier with W&B"
+    expected, _ = whole(kind)
+    process = processes.start(("fit", *RUNS[kind], "--run", "run"), tmp_path, tmp_path / "log")
+    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and process.exitcode is None:
+        time.sleep(0.01)
+    (service,) = processes.children(process, "wandb-core")
+    os.kill(service, signal.SIGKILL)
+    process.join(60)
+    told = (tmp_path / "log").read_text()
+    assert process.exitcode == 0, told
+    assert told.count("W&B failed and is left out from here on") == 1
+    assert_equal(tmp_path / "run", expected)
+    assert (tmp_path / "run" / "result.json").is_file()
 
 
 def test_a_damaged_last_is_told_and_the_one_before_goes_on(whole, tmp_path):

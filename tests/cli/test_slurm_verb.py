@@ -1,8 +1,14 @@
 """The job file that `lit-vision slurm` prints."""
 
+import json
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+from tests.cli.conftest import TINY
 
 CLUSTER = ("slurm", "resnet/cifar10", "--config", "overlays/nodes4x8")
 
@@ -69,3 +75,58 @@ def test_processes_on_the_cpu_ask_for_no_gpu(command):
 )
 def test_slips(command, arguments, message):
     assert message in command.error(*arguments)
+
+
+# As SLURM would: starts the tasks, sends the signal before the limit, once, and tells the worst exit code.
+SRUN = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+tasks = [
+    subprocess.Popen(sys.argv[2:], env=os.environ | {"SLURM_PROCID": str(n), "SLURM_LOCALID": str(n)})
+    for n in range(2)
+]
+last = Path("run/checkpoints/last.ckpt")
+warned = last.exists()
+while not warned and all(task.poll() is None for task in tasks):
+    time.sleep(0.01)
+    if warned := last.exists():
+        for task in tasks:
+            task.send_signal(signal.SIGUSR1)
+sys.exit(max(task.wait(300) for task in tasks))
+"""
+
+
+@pytest.mark.slow
+def test_a_preempted_job_goes_on_when_it_is_requeued(command, tmp_path):
+    """The real command, two tasks; only `srun` and `scontrol` are stand-ins."""
+    options = (*TINY[2:], "--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp")
+    text = command("slurm", TINY[1], *options, "--checkpoint.every=1", "--run", "run")
+    root = Path(__file__).parents[2]
+    scripts = {
+        "srun": f"#!{sys.executable}{SRUN}",
+        "scontrol": '#!/bin/bash\necho "scontrol $@"\n',
+        "lit-vision": f'#!/bin/bash\nexec {sys.executable} -m lit_vision "$@"\n',
+    }
+    for name, content in scripts.items():
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "job.sbatch").write_text(text)
+    place = {"NTASKS": "2", "NTASKS_PER_NODE": "2", "NNODES": "1", "NODEID": "0", "NODELIST": "127.0.0.1"}
+    place |= {"JOB_ID": "12", "JOB_NAME": "digits", "JOB_NODELIST": "127.0.0.1"}
+    environment = os.environ | {f"SLURM_{name}": value for name, value in place.items()}
+    environment |= {"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+
+    def submit():
+        done = subprocess.run(["bash", "job.sbatch"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, err = submit()
+    assert code == 75, err
+    assert "scontrol requeue 12" in out
+    assert not (tmp_path / "run" / "result.json").exists()
+    code, out, err = submit()
+    assert code == 0, err
+    assert "scontrol" not in out
+    assert err.count("continuing run") == 1
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["steps"], result["hardware"]["devices"]) == (8, 2)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests import record
 from tests.distributed import commands, world
 from tests.twins import folders, voc
 
@@ -49,6 +50,8 @@ def test_the_figures_of_21_images_do_not_depend_on_the_number_of_processes(tmp_p
             assert found.keys() == alone.keys()
             wrong = [name for name in alone if not torch.equal(found[name].nan_to_num(-1), alone[name].nan_to_num(-1))]
             assert wrong == []
+    sizes = " and ".join(map(str, WORLDS))
+    record.append(what="world sizes compared, figures equal to the bit", of=kind, number=len(alone), world_sizes=sizes)
 
 
 def test_what_is_drawn_at_random_does_not_depend_on_the_number_of_processes(tmp_path):

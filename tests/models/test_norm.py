@@ -63,3 +63,24 @@ def test_loaded_frozen_is_accepted():
 @pytest.mark.parametrize("kind", ["bn", "gn"])
 def test_other_norms_are_never_refused(kind):
     norm.refuse_random_frozen(resnet.resnet20(norm=kind))
+
+
+def test_one_image_a_device_is_warned_about():
+    with pytest.warns(UserWarning, match=r"norm: bn normalises 19 layers by the statistics of a single image") as told:
+        norm.tell_of_batch_statistics(resnet.resnet20(), 1, 2)
+    assert "norm: gn, norm: frozen (loaded weights) or, on several GPUs, norm: sync" in str(told[0].message)
+
+
+@pytest.mark.parametrize(("kind", "images"), [("bn", 2), ("gn", 1)])
+def test_others_are_not_warned_about(kind, images, recwarn):
+    norm.tell_of_batch_statistics(resnet.resnet20(norm=kind), images, 2)
+    assert not recwarn.list
+
+
+def test_sync_on_several_cpu_processes_is_refused():
+    net = resnet.resnet20(norm="sync")
+    with pytest.raises(InputError, match=r"norm: sync runs on GPUs only, and here are 2 processes on the CPU"):
+        norm.refuse_sync_on_cpu(net, 2, torch.device("cpu"))
+    norm.refuse_sync_on_cpu(net, 1, torch.device("cpu"))
+    norm.refuse_sync_on_cpu(net, 2, torch.device("cuda"))
+    norm.refuse_sync_on_cpu(resnet.resnet20(norm="bn"), 2, torch.device("cpu"))
