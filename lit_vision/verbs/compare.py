@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lit_vision.arguments import Parser
-from lit_vision.report import compare, comparison_json, comparison_page, markdown
+from lit_vision.report import markdown
+from lit_vision.report.comparison import compare, comparison_json, comparison_page
 
 
 def run(argv: Sequence[str]) -> int:

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from lit_vision.cli import main
-from lit_vision.report import collect, comparison_page
-from lit_vision.report.compare import compare, read
+from lit_vision.report import collect
+from lit_vision.report.comparison import comparison_page
+from lit_vision.report.comparison.compare import compare, read
 from tests.report.factory import nested, write
 
 CURVE = [(10, {"train/loss": 2.0, "lr": 0.1}), (20, {"train/loss": 1.5, "lr": 0.1}), (30, {"train/loss": 1.0})]

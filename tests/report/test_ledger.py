@@ -8,7 +8,7 @@ import pytest
 from lit_vision import recipes
 from lit_vision.errors import InputError
 from lit_vision.report import collect
-from lit_vision.report.ledger import build
+from lit_vision.report.ledger.ledger import build
 from tests.report.factory import write
 
 SHORT = {"trainer.max_steps": 100}

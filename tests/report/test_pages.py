@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision.report import collect, export, html, markdown, paper_tables
+from lit_vision.report import collect, html, markdown
 from lit_vision.report.document import Document, Grid, Link, Section
-from lit_vision.report.ledger import build
+from lit_vision.report.ledger import export, paper_tables
+from lit_vision.report.ledger.ledger import build
 from tests.report.factory import write
 
 HOSTILE = "<script>alert(1)</script>|x\n# y `z` [a](b) &lt; \x1b[31m"

@@ -6,8 +6,9 @@ import pytest
 
 from lit_vision import recipes, yamlio
 from lit_vision.errors import InputError
-from lit_vision.report import collect, record, wandb_runs
-from lit_vision.report.ledger import build
+from lit_vision.report import collect, wandb_runs
+from lit_vision.report.ledger import record
+from lit_vision.report.ledger.ledger import build
 from tests.report.factory import write
 
 

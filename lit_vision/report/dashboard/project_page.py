@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from lit_vision.report import activity, ledger, numbers, record
+from lit_vision.report import activity, numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import learning, points, speed, summary, sweeps
 from lit_vision.report.dashboard.summary import Answer
 from lit_vision.report.dashboard.sweeps import Sweep
-from lit_vision.report.ledger import Ledger
-from lit_vision.report.record import Entry
+from lit_vision.report.ledger import ledger, record
+from lit_vision.report.ledger.ledger import Ledger
+from lit_vision.report.ledger.record import Entry
 
 Content = dict[str, Any]
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from lit_vision.report import activity, numbers, record
+from lit_vision.report import activity, numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import learning, misses, speed
 from lit_vision.report.dashboard.points import Curve
+from lit_vision.report.ledger import record
 
 
 class Answer(NamedTuple):

@@ -5,9 +5,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from lit_vision.report import numbers, record
+from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import learning, points
+from lit_vision.report.ledger import record
 
 WIDE = 20  # times the smallest value: above, logarithms space an axis better
 GAP = 0.07  # of an axis, between its ticks

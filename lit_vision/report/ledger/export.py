@@ -26,9 +26,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lit_vision.report import numbers, record
-from lit_vision.report.ledger import Ledger
-from lit_vision.report.record import Entry, Figure, JudgedRelation, Table, Unfinished
+from lit_vision.report import numbers
+from lit_vision.report.ledger import record
+from lit_vision.report.ledger.ledger import Ledger
+from lit_vision.report.ledger.record import Entry, Figure, JudgedRelation, Table, Unfinished
 
 VERSION = 1
 COLUMNS = (

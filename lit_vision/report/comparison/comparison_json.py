@@ -17,9 +17,11 @@ import dataclasses
 import json
 from typing import Any
 
-from lit_vision.report import comparison_page, numbers, record
-from lit_vision.report.compare import Comparison
-from lit_vision.report.curve_pairs import CurvePair
+from lit_vision.report import numbers
+from lit_vision.report.comparison import comparison_page
+from lit_vision.report.comparison.compare import Comparison
+from lit_vision.report.comparison.curve_pairs import CurvePair
+from lit_vision.report.ledger import record
 
 VERSION = 1
 

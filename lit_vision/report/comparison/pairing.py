@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lit_vision.report import activity, numbers, record
+from lit_vision.report import activity, numbers
 from lit_vision.report import statistics as stats
 from lit_vision.report.collect import Run
+from lit_vision.report.ledger import record
 from lit_vision.report.statistics import Estimate
 
 Pairs = list[tuple[Run, Run]]

@@ -11,9 +11,10 @@ A table is either at full scale or of stand-ins, never both; stand-ins share a t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lit_vision.report import activity, lines, relating, variants
+from lit_vision.report import activity
 from lit_vision.report.collect import Run
-from lit_vision.report.record import Entry, JudgedRelation, Table, Unfinished
+from lit_vision.report.ledger import lines, relating, variants
+from lit_vision.report.ledger.record import Entry, JudgedRelation, Table, Unfinished
 
 
 @dataclass(frozen=True)

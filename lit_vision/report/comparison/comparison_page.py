@@ -6,12 +6,12 @@ from typing import Any
 
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
-from lit_vision.report.compare import Comparison
-from lit_vision.report.curve_pairs import CurvePair
-from lit_vision.report.differences import KINDS, Difference
+from lit_vision.report.comparison.compare import Comparison
+from lit_vision.report.comparison.curve_pairs import CurvePair
+from lit_vision.report.comparison.differences import KINDS, Difference
+from lit_vision.report.comparison.image_pairs import ImagePairs, Line
+from lit_vision.report.comparison.pairing import FigureOfGroups
 from lit_vision.report.document import Document, Grid, Section, without_empty_columns
-from lit_vision.report.image_pairs import ImagePairs, Line
-from lit_vision.report.pairing import FigureOfGroups
 from lit_vision.report.statistics import Estimate
 
 SHOWN = 20  # images and steps of a list; --json has all

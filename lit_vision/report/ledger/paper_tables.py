@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lit_vision.report import numbers, record
+from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.document import Cell, Document, Grid, Link, Section, without_empty_columns
-from lit_vision.report.ledger import Ledger
-from lit_vision.report.record import Cost, Entry, Figure, JudgedRelation, Table, Unfinished
+from lit_vision.report.ledger import record
+from lit_vision.report.ledger.ledger import Ledger
+from lit_vision.report.ledger.record import Cost, Entry, Figure, JudgedRelation, Table, Unfinished
 
 NUMERIC = frozenset(
     {"paper", "expected", "ours", "n", "difference", "tolerance", "images seen", "seed", "value", "step"}

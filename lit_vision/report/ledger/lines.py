@@ -7,8 +7,8 @@ from lit_vision import recipes, verdicts
 from lit_vision.card import Card, Row
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
-from lit_vision.report.record import Entry, Figure
-from lit_vision.report.variants import Variant
+from lit_vision.report.ledger.record import Entry, Figure
+from lit_vision.report.ledger.variants import Variant
 
 UNKNOWN = "its recipe is none of this suite: judged by its own card"
 GONE = "the recipe has no such row any more: judged by the run's own card"

@@ -8,8 +8,8 @@ from lit_vision import relations, verdicts
 from lit_vision.card import Card, Relation
 from lit_vision.relations import Reference
 from lit_vision.report import numbers
-from lit_vision.report.record import Entry, JudgedRelation
-from lit_vision.report.variants import spelled
+from lit_vision.report.ledger.record import Entry, JudgedRelation
+from lit_vision.report.ledger.variants import spelled
 
 # The shape of every relation for which a paper prints a figure: one row's minus another's.
 _DIFFERENCE = re.compile(r"\s*row\([^()]*\)\s*-\s*row\([^()]*\)\s*[<>]=?\s*[-+\d.e]+\s*")

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lit_vision.errors import InputError
-from lit_vision.report import collect, curve_pairs, differences, image_pairs, pairing, variants
+from lit_vision.report import collect
 from lit_vision.report.collect import Run
-from lit_vision.report.curve_pairs import CurvePair
-from lit_vision.report.differences import Difference
-from lit_vision.report.image_pairs import ClassPair, ImagePairs
-from lit_vision.report.pairing import FigureOfGroups, Pairs
+from lit_vision.report.comparison import curve_pairs, differences, image_pairs, pairing
+from lit_vision.report.comparison.curve_pairs import CurvePair
+from lit_vision.report.comparison.differences import Difference
+from lit_vision.report.comparison.image_pairs import ClassPair, ImagePairs
+from lit_vision.report.comparison.pairing import FigureOfGroups, Pairs
+from lit_vision.report.ledger import variants
 
 WATCHED = "train/loss"
 
