@@ -54,6 +54,9 @@ def kill(folder, chosen, seconds):
     alive = [rank for rank in chosen if ranks[rank].exitcode is None]
     for rank in chosen:
         ranks[rank].kill()
+    for process in ranks:  # as torchrun ends the others: one that waits for a partner to appear waits half an hour
+        process.join(15)
+        process.kill()
     world.end(ranks, folder)
     assert not alive or all(process.exitcode != 0 for process in ranks)  # nobody goes on alone
     return bool(alive)
