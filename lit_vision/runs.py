@@ -29,8 +29,13 @@ RESUMED = "resumed_at"
 INTERRUPTED = 130  # the shell's code for a program that Ctrl-C ended
 PREEMPTED = 75  # after SIGTERM or SIGUSR1: sysexits.h's "temporary failure, try again"
 
-# What may differ when a run is continued: where it lies, what it continues from, how often it saves.
-_UNDIGESTED = ("ckpt_path", "origin", "card", "checkpoint")
+# What may differ when a run is continued: where it lies, what it continues from, how often it saves, and how the total
+# batch is spread over devices.
+_UNDIGESTED = (
+    *("ckpt_path", "origin", "card", "checkpoint"),
+    *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy")),
+    *("data.max_per_device", "data.num_workers"),
+)
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,13 @@ def digest(config: compose.Config) -> str:
 
     Where a run lies and what it continues from are left out.
     """
-    kept = {key: value for key, value in config.items() if key not in _UNDIGESTED}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(_digested(config), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _digested(config: compose.Config) -> compose.Config:
+    """What makes the experiment, by dotted key."""
+    leaves = compose.flatten(config).items()
+    return {key: value for key, value in leaves if not f"{key}.".startswith(tuple(f"{name}." for name in _UNDIGESTED))}
 
 
 def newest_unfinished(recipe: str, row: str | None, identity: str) -> RunFolder:
@@ -134,8 +144,7 @@ def refuse_other_configuration(run: RunFolder, config: compose.Config) -> None:
     Raises:
         InputError: Names the first keys that differ.
     """
-    before = {key: value for key, value in yamlio.load(run.config).items() if key not in _UNDIGESTED}
-    keys = compose.differing(before, {key: value for key, value in config.items() if key not in _UNDIGESTED})
+    keys = compose.differing(_digested(yamlio.load(run.config)), _digested(config))
     if keys:
         shown = ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
         raise InputError(

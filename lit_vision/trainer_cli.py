@@ -105,7 +105,7 @@ class Session:
         """Finds the run folder, builds, runs, closes."""
         for line in self.experiment.dropped:
             messages.say(f"dropped with its class: {line}")
-        if self.request.verb == "fit" or self.request.run or not self.request.ckpt_path:
+        if self.request.verb == "fit" or self.request.run or self.request.ckpt_path in (None, LAST):
             self.folder = self._find_folder()
             if self.folder.finished and self.request.verb == "fit":
                 _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
@@ -138,6 +138,8 @@ class Session:
         elif self.request.run:
             folder = RunFolder(Path(self.request.run))
         elif self.request.ckpt_path == LAST:
+            if self.request.verb != "fit":
+                raise InputError(f"--ckpt_path last: {self.request.verb} needs to know of which run; give --run DIR")
             identity = runs.digest(self.config)
             folder = runs.newest_unfinished(self.experiment.name, self.experiment.row, identity)
         else:
@@ -160,8 +162,8 @@ class Session:
         """Starts or continues the folder, and adds the callbacks that write into it."""
         if self.request.verb == "fit":
             self._choose_checkpoint(folder)
-        elif not self.request.ckpt_path and folder.last.is_file():
-            self.ckpt_path = str(folder.last)  # the folder of a trained run: its weights are what is tested
+        elif self.request.ckpt_path in (None, LAST):
+            self._choose_trained(folder)
         changed = compose.flatten(self.experiment.config)
         self.callbacks += [
             RandomStates(),
@@ -171,8 +173,9 @@ class Session:
             Gallery(folder.path),
             Diagnosis(folder.path),
             Throughput(),
-            Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
             Workspace(folder),
+            # Last, for its `result.json` says that the run is finished.
+            Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
         ]
         if launch.rank() == 0 and not folder.state:
             folder.path.mkdir(parents=True, exist_ok=True)
@@ -184,6 +187,18 @@ class Session:
                 wandb_id=wandb_identity.new_id(),
                 **mark.read(),
             )
+
+    def _choose_trained(self, folder: RunFolder) -> None:
+        """What is tested in the folder of a trained run: its last weights."""
+        if folder.last.is_file():
+            if self.request.verb == "test" and not folder.finished:
+                raise InputError(
+                    f"{folder.path} is not finished, and the test of half a training would pass for its result;\n"
+                    f"continue it with lit-vision fit --run {folder.path}, or name the file: --ckpt_path {folder.last}"
+                )
+            self.ckpt_path = str(folder.last)
+        elif self.request.ckpt_path == LAST:
+            raise InputError(f"--ckpt_path last: {folder.path} holds no checkpoint; name a file, or leave it out")
 
     def _choose_checkpoint(self, folder: RunFolder) -> None:
         """A run continues from its own last checkpoint; a file given by name starts a new run from that state."""
@@ -264,7 +279,10 @@ class Session:
                     run_id=self.folder.state.get("wandb_id", ""),
                     identity=wandb_identity.of(self._saved()),
                 )
-        trainer.loggers = [MetricsFile(self.folder.metrics), *trainer.loggers]
+        if self.request.verb != "fit" and self.folder.last.is_file():
+            trainer.loggers = []  # evaluating a trained run once more adds nothing to what it logged
+        else:
+            trainer.loggers = [MetricsFile(self.folder.metrics), *trainer.loggers]
 
     def _fit(self) -> int:
         trainer, data = self.assembler.trainer, self.assembler.datamodule

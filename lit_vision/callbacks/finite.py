@@ -91,7 +91,7 @@ class FiniteLoss(L.Callback):
         if self.skipped == self.rule.limit:
             raise InputError(f"{told}\n{self.skipped} steps were left out before, the limit (nonfinite.limit)")
         self.skipped += 1
-        self._leave_out(pl_module, optimizer)
+        self._leave_out(pl_module, optimizer, len(parts))
         rank_zero_warn(f"{told}; left out, {self.skipped} of at most {self.rule.limit}")
 
     def _is_bad(self, trainer: L.Trainer, parts: list[dict[str, Tensor]], optimizer: Optimizer) -> Tensor:
@@ -128,11 +128,14 @@ class FiniteLoss(L.Callback):
         except OSError as error:
             raise durable.told(error, self.path) from error
 
-    def _leave_out(self, pl_module: L.LightningModule, optimizer: Optimizer) -> None:
+    def _leave_out(self, pl_module: L.LightningModule, optimizer: Optimizer, batches: int) -> None:
         # Parameters without a gradient are passed over by every optimiser: no decay, no momentum.
         optimizer.zero_grad(set_to_none=True)
         for name, buffer in pl_module.named_buffers():
             buffer.copy_(self._buffers[name])
+        forget = getattr(pl_module, "forget", None)
+        if forget is not None:
+            forget(batches)
 
 
 def gradient_norms(module: nn.Module) -> dict[str, float]:

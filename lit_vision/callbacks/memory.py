@@ -38,10 +38,12 @@ class OutOfMemory(L.Callback):
         switches = ["smaller images"]
         if not trainer.precision.startswith("bf16"):
             switches.insert(0, "--trainer.precision bf16-mixed")
-        if "training" not in self._doing:
+        if self._doing.startswith(("validation", "the test")):
             switches.insert(0, "a smaller --data.eval_batch_size")
         elif each > 1:
-            switches.insert(0, f"--data.max_per_device {each // 2} (accumulates; the schedule stays)")
+            share = batch_size // trainer.world_size
+            fewer = max(size for size in range(1, each // 2 + 1) if share % size == 0)
+            switches.insert(0, f"--data.max_per_device {fewer} (accumulates; the schedule stays)")
         device = trainer.strategy.root_device
         return InputError(f"out of memory in {self._doing}, {device}\nwhat helps: {', or '.join(switches)}")
 

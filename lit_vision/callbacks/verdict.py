@@ -114,7 +114,7 @@ class Verdict(L.Callback):
 def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
     """Figures of a phase; None where there was nothing to measure, as JSON has no NaN."""
     named = {name: float(value) for name, value in figures.items() if name.startswith(prefix) and value is not None}
-    return {name: None if math.isnan(value) else value for name, value in named.items()}
+    return {name: value if math.isfinite(value) else None for name, value in named.items()}
 
 
 def hardware(trainer: L.Trainer) -> dict[str, Any]:

@@ -189,7 +189,7 @@ class Agent:
         elif job.pruned and code != 0:
             self.board.prune(trial, value)
         elif job.stopped is not None or code == runs.PREEMPTED or (code < 0 and trial.attempts + 1 < CRASHES):
-            self._say(trial, "queued again: it was stopped" if code > 0 else f"queued again: killed by {_name(code)}")
+            self._say(trial, "queued again: it was stopped" if code >= 0 else f"queued again: killed by {_name(code)}")
             self.board.requeue(trial)
         else:
             reason = process.tail() if code else f"it ended without a finite {metric}; {_hint(metric, process)}"

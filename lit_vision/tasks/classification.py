@@ -77,6 +77,11 @@ class Classification(Task):
             self._log_training(step)
         return loss
 
+    def forget(self, batches: int) -> None:
+        """Takes the last batches out of the means that will be logged: their step was left out."""
+        del self._losses[-batches:]
+        del self._outcomes[-batches:]
+
     def validation_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Updates `val/…`."""
         self._evaluate(batch, self.val_metrics, self.val_loss)

@@ -73,6 +73,10 @@ class Detection(Task):
             self._log_training(step)
         return torch.stack(list(losses.values())).sum()
 
+    def forget(self, batches: int) -> None:
+        """Takes the last batches out of the means that will be logged: their step was left out."""
+        del self._losses[-batches:]
+
     def validation_step(self, batch: Batch[list[Target]], batch_idx: int) -> dict[str, Any]:
         """Updates the metrics; returns the detections in original pixels as `found`."""
         return self._evaluate(batch, self.val_metrics)

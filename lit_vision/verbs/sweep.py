@@ -166,9 +166,10 @@ def _refuse_other(name: str, asked: dict[str, Any], stored: dict[str, Any]) -> N
 def _name(text: str) -> str:
     """A sweep's name, from its file or the name itself."""
     try:
-        return definition.load(definition.find(text)).name
+        file = definition.find(text)
     except InputError:
-        return runs.slug(text)
+        return runs.slug(Path(text).stem)  # the study of a sweep whose file is not here
+    return definition.load(file).name
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -73,3 +73,24 @@ def test_a_run_s_folder_is_tested_with_its_own_weights(command):
     command("test", "--ckpt_path", "run/checkpoints/last.ckpt", "--run", "again")
     assert json.loads(Path("again/result.json").read_text())["figures"]["test/loss"] == before["figures"]["test/loss"]
     assert Path("again/diagnosis.json").is_file()
+
+
+def test_last_of_an_evaluation_is_that_of_a_run(command):
+    command("fit", *TINY, "--run", "run")
+    before, lines = json.loads(Path("run/result.json").read_text()), Path("run/metrics.jsonl").read_text()
+    assert "test needs to know of which run; give --run DIR" in command.error("test", *TINY, "--ckpt_path", "last")
+    command("test", "--run", "run", "--ckpt_path", "last")
+    assert json.loads(Path("run/result.json").read_text())["figures"] == before["figures"]
+    command("validate", "--run", "run")
+    assert Path("run/metrics.jsonl").read_text() == lines  # a second look adds nothing to the run's own figures
+    Path("run/result.json").unlink()  # as if it had been stopped before its end
+    assert "run is not finished, and the test of half a training would pass" in command.error("test", "--run", "run")
+    assert not Path("run/result.json").exists()
+
+
+def test_a_run_goes_on_with_another_share_of_the_batch(command):
+    command("fit", *TINY, "--run", "run")
+    Path("run/result.json").unlink()
+    out = command("fit", *TINY, "--run", "run", "--data.max_per_device", "32")
+    assert "was started with another configuration" not in out
+    assert json.loads(Path("run/result.json").read_text())["steps"] == 8
