@@ -348,7 +348,7 @@ def reliability():
 Each line is written by a test that passed. After every kill the run went on with the same command, and its weights and
 figures equalled the uninterrupted run's to the bit; no checkpoint was unreadable, and no run began again in silence.
 Every crash point of a single write left a readable checkpoint. Where numbers of processes are compared, the number is
-that of figures.
+that of figures. `.dirty`: when the line was written, a test that it does not come from was being changed.
 
 {table(["what", "of", "number", "details", "test", "code"], rows)}
 
