@@ -7,7 +7,7 @@ import importlib
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from jsonargparse._parameter_resolvers import get_signature_parameters
@@ -17,9 +17,6 @@ from lit_vision.errors import InputError
 from lit_vision.recipes import Experiment
 
 SECTIONS = ("model", "data", "trainer", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
-
-# What a checkpoint may name unless the user vouches for it (architecture §5).
-TRUSTED = ("lit_vision.", "torch.", "torchvision.", "lightning.")
 
 
 def names(experiment: Experiment) -> None:
@@ -40,20 +37,6 @@ def names(experiment: Experiment) -> None:
     _arguments(Trainer, experiment.config.get("trainer") or {}, "trainer", experiment)
     for section in ("data", "model"):
         _value(experiment.config[section], section, experiment)
-
-
-def only_trusted(config: Any, file: str) -> None:
-    """Checks that a checkpoint's configuration names only classes of known packages.
-
-    Raises:
-        InputError: Names the class and the option that trusts it.
-    """
-    for path in _class_paths(config):
-        if not path.startswith(TRUSTED):
-            raise InputError(
-                f"{file} asks for {path}, which is outside {', '.join(name.rstrip('.') for name in TRUSTED)};\n"
-                "give --trust-code if you trust whoever made the file"
-            )
 
 
 def load(path: str, where: str = "") -> Any:
@@ -92,7 +75,7 @@ def _value(value: Any, key: str, experiment: Experiment) -> None:
 
 
 def _arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, experiment: Experiment) -> None:
-    accepted = _parameters(target)
+    accepted = parameters(target)
     for name, value in arguments.items():
         full = f"{key}.{name}"
         if name not in accepted:
@@ -108,7 +91,7 @@ def _arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, 
             _value(value, full, experiment)
 
 
-def _parameters(target: Callable[..., Any]) -> dict[str, Any]:
+def parameters(target: Callable[..., Any]) -> dict[str, Any]:
     """Argument names and annotations, those that `**kwargs` passes on included."""
     # jsonargparse follows `**kwargs` through calls and base classes; it has no public name for that.
     method = "__init__" if isinstance(target, type) else None
@@ -120,18 +103,6 @@ def _concrete_class(annotation: Any) -> type | None:
     kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     ours = [kind for kind in kinds if isinstance(kind, type) and kind.__module__.startswith("lit_vision.")]
     return ours[0] if len(ours) == 1 and not inspect.isabstract(ours[0]) else None
-
-
-def _class_paths(config: Any) -> Iterator[str]:
-    path = compose.class_path(config)
-    if path and (compose.is_part(config) or "." in path):
-        yield path
-    if isinstance(config, dict):
-        for value in config.values():
-            yield from _class_paths(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _class_paths(value)
 
 
 def _modules_hint(missing: str, parent: str) -> str:

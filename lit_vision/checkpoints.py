@@ -20,12 +20,14 @@ from typing import Any, BinaryIO
 import safetensors.torch
 import torch
 
-from lit_vision import check, durable, launch, messages
+from lit_vision import durable, launch, messages, trust
 from lit_vision.compose import Config
 from lit_vision.errors import InputError
 
 LAST, PREVIOUS, DAMAGED = "last.ckpt", "previous.ckpt", "damaged.ckpt"
 MARK = b"sha256 of all before:"
+
+_NO_DOWNLOADS = {"weights": None, "download": False}
 
 
 def read(path: str) -> dict[str, Any]:
@@ -167,24 +169,39 @@ def _fault(path: Path) -> str | None:
 def configuration(content: dict[str, Any], path: str, trust_code: bool) -> Config:
     """The resolved configuration that `lit-vision fit` put into a checkpoint.
 
-    Its `weights:` are null, because the checkpoint brings its own and must not ask for a download.
+    It must not ask for downloads: its `weights:` are null, because the checkpoint brings its own, and its data are
+    those that are there already.
 
     Raises:
-        InputError: If it carries none, or names classes outside the known packages.
+        InputError: If it carries none, or names what is not on the list of `trust`.
     """
-    config = content.get("lit_vision", {}).get("config")
-    if config is None:
+    config = _carried(content).get("config")
+    if not isinstance(config, dict):
         raise InputError(
             f"{path} carries no configuration (it was not written by lit-vision fit); give its recipe by --config"
         )
-    if not trust_code:
-        check.only_trusted({key: config.get(key) for key in ("model", "data", "trainer")}, path)
-    cleaned: Config = without_weights(copy.deepcopy(config))
+    cleaned: Config = without_downloads(copy.deepcopy(config) if trust_code else trust.configuration(config, path))
     return cleaned
 
 
-def without_weights(config: Any) -> Any:
-    """A configuration whose `weights:` are null at every depth."""
+def pipeline(content: dict[str, Any], path: str, trust_code: bool) -> Any:
+    """The configuration of the pipeline that prepares an image for the network of a checkpoint.
+
+    Raises:
+        InputError: See `configuration`.
+    """
+    config = _carried(content).get("pipeline")
+    return config if trust_code else trust.pipeline(config, path)
+
+
+def _carried(content: dict[str, Any]) -> dict[str, Any]:
+    """What this package put into a checkpoint; nothing where another wrote it."""
+    carried = content.get("lit_vision", {}) if isinstance(content, dict) else {}
+    return carried if isinstance(carried, dict) else {}
+
+
+def without_downloads(config: Any) -> Any:
+    """A configuration whose `weights:` are null and whose `download:` are false, at every depth."""
     if isinstance(config, dict):
-        return {key: None if key == "weights" else without_weights(value) for key, value in config.items()}
-    return [without_weights(value) for value in config] if isinstance(config, list) else config
+        return {key: _NO_DOWNLOADS.get(key, without_downloads(value)) for key, value in config.items()}
+    return [without_downloads(value) for value in config] if isinstance(config, list) else config

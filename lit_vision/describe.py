@@ -13,7 +13,7 @@ def facts(experiment: Experiment) -> dict[str, str]:
     """Label and text of everything that can be said before a run; builds the model, reads no data."""
     check.names(experiment)
     # The shape of a network needs no download.
-    shown = dataclasses.replace(experiment, config=checkpoints.without_weights(experiment.config))
+    shown = dataclasses.replace(experiment, config=checkpoints.without_downloads(experiment.config))
     assembler = assemble(shown, [])
     assembler.build()
     model: Any = assembler.model

@@ -154,7 +154,7 @@ def load(
     Args:
         file: The checkpoint.
         device: Where to put the network.
-        trust_code: Whether the checkpoint may name classes outside the known packages.
+        trust_code: Whether the checkpoint may name classes that are not on the list of `trust`.
 
     Raises:
         InputError: If the file is no such checkpoint, or names classes that are not trusted.
@@ -167,6 +167,6 @@ def load(
     prefix = f"{part}."
     state = {key.removeprefix(prefix): value for key, value in content["state_dict"].items() if key.startswith(prefix)}
     net.load_state_dict(state)
-    pipeline: Pipeline[Any, Any] = build.part(Pipeline, content["lit_vision"]["pipeline"])
+    pipeline: Pipeline[Any, Any] = build.part(Pipeline, checkpoints.pipeline(content, str(file), trust_code))
     kind = BoxPredictor if part == "detector" else ClassPredictor
     return kind(net.eval().to(device), names, pipeline.prepare, torch.device(device))
