@@ -24,6 +24,7 @@ _REMEDIES = {
     errno.EACCES: "the folder may not be written to; name another folder with --run DIR, or make it writable",
     errno.EPERM: "the folder may not be written to; name another folder with --run DIR, or make it writable",
     errno.EEXIST: "a file stands where a folder should be; name another folder with --run DIR",
+    errno.ELOOP: "a link stands there, and links are not followed when something is written; remove it",
     errno.ENOTDIR: "a file stands where a folder should be; name another folder with --run DIR",
 }
 _ONLY_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what no reader ever meets
@@ -102,6 +103,48 @@ def same_content(source: Path, path: Path) -> None:
     put(beside, path)
 
 
+def fresh(path: str | Path, flags: int) -> int:
+    """An opener for `open(…, "w")`: always a new file, never written through a link that stands in its place."""
+    _discard(Path(path))
+    return os.open(path, (flags & ~os.O_TRUNC) | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+
+
+def unlinked(path: str | Path, flags: int) -> int:
+    """An opener for `open(…, "a")`: the file itself, and an error where a link stands in its place."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder within a run's, if it is missing.
+
+    Raises:
+        InputError: If it cannot be made, or a link stands in its place.
+    """
+    try:
+        _make_folder(folder)
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link")
+    except OSError as error:
+        raise told(error, folder) from error
+
+
+def refuse_links(folder: Path) -> None:
+    """Checks, before anything is written into a folder, that no link below it leads out of it.
+
+    Raises:
+        InputError: Names the first that does.
+    """
+    home = folder.resolve()
+    for parent, folders, files in os.walk(home):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(home):
+                raise InputError(
+                    f"{folder / path.relative_to(home)} is a link that leads out of the run's folder;\n"
+                    "what a run writes stays in its folder: put the file itself there, or remove the link"
+                )
+
+
 def flush_folder(folder: Path) -> None:
     """Flushes a folder's entries to the disk."""
     handle = os.open(folder, os.O_RDONLY)
@@ -134,7 +177,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write(path: Path, content: Callable[[BinaryIO], Any]) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    handle = fresh(path, os.O_WRONLY)
     try:
         with io.BufferedWriter(_Raw(handle), BUFFER) as file:
             content(file)

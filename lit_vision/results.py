@@ -15,7 +15,7 @@ Result = dict[str, Any]
 def of_recipe(recipe: str, root: Path = runs.ROOT) -> list[Result]:
     """All results of a recipe below a runs folder, oldest first; unreadable files are passed over."""
     found = []
-    for file in sorted((root / recipe).glob("*/*/result.json"), key=lambda path: path.parent.name):
+    for file in sorted(runs.below(root, recipe).glob("*/*/result.json"), key=lambda path: path.parent.name):
         try:
             found.append(json.loads(file.read_text(encoding="utf-8")))
         except json.JSONDecodeError:

@@ -2,7 +2,7 @@
 
 runs/<recipe>/<row slug>/<time>-<4 random characters>/
     config.yaml        the resolved configuration, with card and origin; reruns the run
-    run.json           recipe, row, digest of the configuration, W&B id, status
+    run.json           recipe, row, digest of the configuration, W&B id, seal (`ownership.py`)
     metrics.jsonl      append-only; the truth about every logged figure
     result.json        the judged figures, once the test pass is done
     checkpoints/       last.ckpt and its like (`checkpoints.py`)
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lit_vision import compose, durable, yamlio
+from lit_vision import compose, durable, filenames, yamlio
 from lit_vision.errors import InputError
 
 ROOT = Path("runs")
@@ -94,12 +94,17 @@ class RunFolder:
 def new(recipe: str, row: str | None) -> RunFolder:
     """A folder that does not exist yet, for a run of this recipe and row."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    return RunFolder(ROOT / recipe / slug(row or "recipe") / f"{stamp}-{secrets.token_hex(2)}")
+    return RunFolder(below(ROOT, recipe) / slug(row or "recipe") / f"{stamp}-{secrets.token_hex(2)}")
+
+
+def below(root: Path, recipe: str) -> Path:
+    """Where a recipe's runs lie; its name may come from a file, and leads nowhere else."""
+    return root.joinpath(*(filenames.of(part) for part in recipe.split("/") if part))
 
 
 def slug(text: str) -> str:
     """A row's name as a folder name: `1b gamma=2` becomes `1b-gamma-2`."""
-    return re.sub(r"[^\w.]+", "-", text).strip("-").lower() or "row"
+    return re.sub(r"[^\w.]+", "-", text).strip("-.").lower() or "row"
 
 
 def digest(config: compose.Config) -> str:
@@ -122,7 +127,7 @@ def newest_unfinished(recipe: str, row: str | None, identity: str) -> RunFolder:
     Raises:
         InputError: If there is none; tells whether a run with another configuration would have matched.
     """
-    where = ROOT / recipe / slug(row or "recipe")
+    where = below(ROOT, recipe) / slug(row or "recipe")
     runs = [RunFolder(path) for path in sorted(where.glob("*/"), reverse=True)]
     unfinished = [run for run in runs if run.state and not run.finished]
     for run in unfinished:

@@ -12,7 +12,20 @@ from typing import Any
 
 import lightning as L
 
-from lit_vision import check, checkpoints, compose, durable, launch, messages, quiet, recipes, runs, versions, yamlio
+from lit_vision import (
+    check,
+    checkpoints,
+    compose,
+    durable,
+    launch,
+    messages,
+    ownership,
+    quiet,
+    recipes,
+    runs,
+    versions,
+    yamlio,
+)
 from lit_vision.assembler import assemble
 from lit_vision.callbacks import preemption
 from lit_vision.callbacks.checkpoint import LastCheckpoint
@@ -52,7 +65,7 @@ class Request:
         row: Row of the recipe.
         run: Folder named by the user.
         ckpt_path: A checkpoint file, or `last`.
-        trust_code: Whether a checkpoint may name classes of any package.
+        trust_code: Whether a checkpoint, or a folder that is not the user's own, may name classes of any package.
         options: Dotted keys and values, in order.
     """
 
@@ -160,6 +173,7 @@ class Session:
 
     def _attach(self, folder: RunFolder) -> None:
         """Starts or continues the folder, and adds the callbacks that write into it."""
+        durable.refuse_links(folder.path)
         if self.request.verb == "fit":
             self._choose_checkpoint(folder)
         elif self.request.ckpt_path in (None, LAST):
@@ -184,6 +198,7 @@ class Session:
                 recipe=self.experiment.name,
                 row=self.experiment.row,
                 digest=runs.digest(self.config),
+                seal=ownership.seal(folder),
                 wandb_id=wandb_identity.new_id(),
                 **mark.read(),
             )
@@ -276,7 +291,7 @@ class Session:
             if isinstance(logger, Wandb):
                 logger.describe(
                     folder=self.folder.path,
-                    run_id=self.folder.state.get("wandb_id", ""),
+                    run_id=wandb_identity.id_of(self.folder.path, self.folder.state),
                     identity=wandb_identity.of(self._saved()),
                 )
         if self.request.verb != "fit" and self.folder.last.is_file():
@@ -331,8 +346,10 @@ class Session:
 def _experiment(request: Request) -> Experiment:
     """Resolves configuration files, or the run folder's or the checkpoint's own configuration."""
     configs, base = list(request.configs), None
-    if not configs and request.run and RunFolder(Path(request.run)).config.is_file():
-        configs = [str(RunFolder(Path(request.run)).config)]
+    if not configs and request.run and (run := RunFolder(Path(request.run))).config.is_file():
+        if not request.trust_code:
+            ownership.refuse_foreign(run)
+        configs = [str(run.config)]
     if not configs and request.ckpt_path and request.ckpt_path != LAST:
         base = checkpoints.configuration(checkpoints.read(request.ckpt_path), request.ckpt_path, request.trust_code)
     if not configs and base is None:

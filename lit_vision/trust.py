@@ -264,8 +264,10 @@ def _is_plain(value: Any) -> bool:
     """Numbers, truth values and words, and lists of them: what no parser makes anything else of."""
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
-    return value is None or isinstance(value, bool | int | float) or (
-        isinstance(value, str) and _WORD.fullmatch(value) is not None
+    return (
+        value is None
+        or isinstance(value, bool | int | float)
+        or (isinstance(value, str) and _WORD.fullmatch(value) is not None)
     )
 
 

@@ -1,7 +1,8 @@
 """The one YAML loader: recipes, rows, command-line values and saved configurations all read the same way.
 
 It differs from PyYAML's safe loader where YAML 1.1 surprises: `1e-3` is a number, a key given twice is an error, and an
-empty file is an error. No torch here.
+empty file is an error. Anchors are taken, but a file may not unfold to more than `MOST_NODES` values, nor hold itself.
+No torch here.
 """
 
 import re
@@ -11,6 +12,9 @@ from typing import Any
 import yaml
 
 from lit_vision.errors import InputError
+
+MOST_BYTES = 2_000_000
+MOST_NODES = 100_000  # values of a file, those that an alias repeats counted each time
 
 _FLOAT = re.compile(
     r"""^[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
@@ -23,7 +27,14 @@ _FLOAT = re.compile(
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loader with YAML 1.2 floats and unique keys."""
+    """Safe loader with YAML 1.2 floats, unique keys and bounded anchors."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The tree of a document, before anything is made of it."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _count(node, {})
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -33,6 +44,26 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values below a node once all aliases are followed; each node is visited once.
+
+    Raises:
+        yaml.MarkedYAMLError: If there are too many, or a node is below itself.
+    """
+    if id(node) not in known:
+        known[id(node)] = 0  # in hand
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        below = [part for pair in pairs for part in pair] or (node.value if isinstance(node, yaml.SequenceNode) else [])
+        known[id(node)] = 1 + sum(_count(part, known) for part in below)
+    elif known[id(node)] == 0:
+        raise yaml.MarkedYAMLError(problem="an anchor holds itself", problem_mark=node.start_mark)
+    if known[id(node)] > MOST_NODES:
+        raise yaml.MarkedYAMLError(
+            problem=f"anchors unfold to more than {MOST_NODES} values", problem_mark=node.start_mark
+        )
+    return known[id(node)]
 
 
 # The inherited resolver would claim `1e-3` as a string: drop its float rule, then add ours.
@@ -47,7 +78,7 @@ def value(text: str) -> Any:
     """A command-line value as YAML reads it; text that is no YAML stays text."""
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # `2001-99-99` looks like a date, but is none
         return text
 
 
@@ -55,16 +86,22 @@ def load(path: Path) -> dict[str, Any]:
     """Reads one configuration file.
 
     Raises:
-        InputError: If the file is missing, empty, no mapping, or not YAML; names file and line.
+        InputError: If the file is missing, empty, too large, no mapping, or not YAML; names file and line.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path}: larger than {MOST_BYTES} bytes, which no configuration is; name another file")
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except InputError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path}{line}: {error.problem or error.context}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path}: not readable as YAML text ({error})".replace("\n", " ")) from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply to be a configuration; name another file") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     if not isinstance(content, dict):

@@ -13,7 +13,7 @@ from lit_vision.errors import InputError
 from tests import record
 from tests.faults import Crash, Faults, crash_points, operations
 
-FIRST = ["mkdir", "open", "write", "fsync", "close", "replace", "open", "fsync", "close"]
+FIRST = ["mkdir", "unlink", "open", "write", "fsync", "close", "replace", "open", "fsync", "close"]
 SECOND = [*FIRST, "replace", "open", "fsync", "close"]  # last.ckpt to previous.ckpt, then the new one to last.ckpt
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning as L
 
-from lit_vision import distributed
+from lit_vision import distributed, durable, filenames
 from lit_vision.types import Batch, Detections, Target
 
 
@@ -15,7 +15,8 @@ class DetectionFiles(L.Callback):
     """Writes what `validate` and `test` find, in original pixels and with the data set's own ids.
 
     `detections_<val|test>.json` is COCO's result format, which `pycocotools`' `loadRes` and the evaluation server read.
-    Data that name a `voc_results` prefix get VOC's files too, one a class, with 1-based inclusive corners. Rank zero
+    Data that name a `voc_results` prefix get VOC's files too, one per class, with 1-based inclusive corners
+    and the class in the file's name as `filenames.of` writes it. Rank zero
     writes what all ranks found, in the order of image ids.
 
     Args:
@@ -58,13 +59,17 @@ class DetectionFiles(L.Callback):
             return  # another rank than the first, or another task
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         path = self.folder / f"detections_{split}.json"
-        path.write_text(coco_results(found, data.category_ids), encoding="utf-8")
+        _write(path, coco_results(found, data.category_ids))
         if data.voc_results:
             names = data.image_names(split)
+            durable.make_folder(self.folder / "voc")
             for name, lines in voc_results(found, data.class_names, names).items():
-                file = self.folder / "voc" / f"{data.voc_results}_{name}.txt"
-                file.parent.mkdir(exist_ok=True)
-                file.write_text(lines, encoding="utf-8")
+                _write(self.folder / "voc" / f"{data.voc_results}_{filenames.of(name)}.txt", lines)
+
+
+def _write(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8", opener=durable.fresh) as file:
+        file.write(text)
 
 
 def coco_results(found: list[tuple[int, Detections]], category_ids: list[int]) -> str:

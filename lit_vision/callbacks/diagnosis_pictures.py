@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from PIL import Image
 from torch import Tensor
 
+from lit_vision import durable
 from lit_vision.errors import InputError
 from lit_vision.metrics import calibration
 from lit_vision.metrics.calibration import Bin
@@ -60,9 +61,9 @@ def save(folder: Path, name: str, draw: Callable[[], Image.Image]) -> str | None
     except InputError as error:  # the figures are there: a file that vanished since must not cost them
         rank_zero_warn(f"no picture {name}: {error}")
         return None
-    path = folder / FOLDER / f"{name}.jpg"
-    path.parent.mkdir(exist_ok=True)
-    picture.save(path, quality=85)
+    durable.make_folder(folder / FOLDER)
+    with open(folder / FOLDER / f"{name}.jpg", "wb", opener=durable.fresh) as file:
+        picture.save(file, "JPEG", quality=85)
     return f"{FOLDER}/{name}.jpg"
 
 

@@ -123,7 +123,7 @@ class FiniteLoss(L.Callback):
 
     def _append(self, lines: list[dict[str, Any]]) -> None:
         try:
-            with self.path.open("a", encoding="utf-8") as file:
+            with open(self.path, "a", encoding="utf-8", opener=durable.unlinked) as file:
                 file.writelines(json.dumps(_plain(line)) + "\n" for line in lines)
         except OSError as error:
             raise durable.told(error, self.path) from error

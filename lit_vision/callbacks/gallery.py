@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from lit_vision import distributed, drawing
+from lit_vision import distributed, drawing, durable
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.types import Batch, Detections, Target
 
@@ -64,12 +64,12 @@ class Gallery(L.Callback):
             return  # another rank than the first, or another task
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         folder = self.folder / "gallery"
-        folder.mkdir(exist_ok=True)
+        durable.make_folder(folder)
         shown = []
         for number, (target, found) in enumerate(kept):
             image = data.original(split, int(target.image_id))
-            path = folder / f"{split}_{number:02d}.jpg"
-            pair(image, target, found, data.class_names).save(path, quality=90)
+            with open(folder / f"{split}_{number:02d}.jpg", "wb", opener=durable.fresh) as file:
+                pair(image, target, found, data.class_names).save(file, "JPEG", quality=90)
             shown.append((image, target, found))
         for logger in trainer.loggers:
             if isinstance(logger, Wandb):

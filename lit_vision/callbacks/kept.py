@@ -97,5 +97,6 @@ class Kept:
             step: The step it continues from.
         """
         # A run that starts from another run's file has none of its others.
-        there = [(figure, at) for figure, at in best if at == step or (self.folder / f"best-{at}.ckpt").is_file()]
+        known = [(float(figure), int(at)) for figure, at in best]
+        there = [(figure, at) for figure, at in known if at == step or (self.folder / f"best-{at}.ckpt").is_file()]
         self.best = there

@@ -1,5 +1,11 @@
-"""Image files to uint8 RGB tensors, whatever kind of file it is."""
+"""Image files to uint8 RGB tensors, whatever kind of photograph it is.
 
+A file may come from anybody: only formats that photographs have are opened, none that is a program (EPS), and none of
+more than `MOST_PIXELS`, as its header tells them before anything is unpacked. The variable `LIT_VISION_MAX_PIXELS`
+sets another limit, for whoever has larger pictures; reader processes inherit it.
+"""
+
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +15,11 @@ from torch import Tensor
 
 from lit_vision.errors import InputError
 
-# A panorama is no attack; Pillow's guard would only warn anyway.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # phones' MPO is opened as JPEG
+MOST_PIXELS = 178_956_970  # where Pillow's own guard refuses: half a gigabyte as RGB
+VARIABLE = "LIT_VISION_MAX_PIXELS"
+
+# Pillow warns at half of its limit, and would refuse what the user has allowed: `_opened` does that in its place.
 Image.MAX_IMAGE_PIXELS = None
 
 _ORIENTATION = 0x0112  # EXIF tag
@@ -31,21 +41,23 @@ def read(path: Path) -> Tensor:
     files too); 16-bit greys keep their high byte; EXIF rotation is applied; the content counts, not the suffix.
 
     Args:
-        path: JPEG, PNG, or anything else that Pillow reads.
+        path: In one of `FORMATS`.
 
     Returns:
         uint8 [3, H, W].
 
     Raises:
-        InputError: If the file is missing, truncated or no image; names it.
+        InputError: If the file is missing, truncated, no image, or one of too many pixels; names it.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             pixels = np.array(_to_rgb(_upright(image)))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that can be read; replace or remove it") from None
+    except InputError:
+        raise
     except Exception as error:  # Pillow's parsers raise whatever broken bytes lead them to
         raise InputError(f"{path}: the image is damaged ({error}); replace or remove it") from None
     # Left channels-last in memory, as decoded: torchvision resizes that three times as fast.
@@ -56,10 +68,10 @@ def size(path: Path) -> tuple[int, int]:
     """Height and width from the header alone, as `read` would return them.
 
     Raises:
-        InputError: If the file is missing or no image; names it.
+        InputError: If the file is missing, no image, or one of too many pixels; names it.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             if image.format == "TIFF":
                 image.load()  # Pillow turns this format by itself, depending on its version when loading
                 return image.height, image.width
@@ -67,8 +79,34 @@ def size(path: Path) -> tuple[int, int]:
             return (image.width, image.height) if turned else (image.height, image.width)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
+    except InputError:
+        raise
     except Exception:
         raise InputError(f"{path}: not an image that can be read; replace or remove it") from None
+
+
+def most_pixels() -> int:
+    """The most pixels of an image that is decoded.
+
+    Raises:
+        InputError: If the variable holds no number of at least 1.
+    """
+    text = os.environ.get(VARIABLE) or str(MOST_PIXELS)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InputError(f"{VARIABLE} is {text!r}; set it to a number of pixels, or unset it for {MOST_PIXELS}")
+    return int(text)
+
+
+def _opened(path: Path) -> Image.Image:
+    """The file with its header read, and not a pixel more."""
+    image = Image.open(path, formats=FORMATS)
+    if image.width * image.height > (most := most_pixels()):
+        image.close()
+        raise InputError(
+            f"{path}: {image.width} x {image.height} pixels are more than {most}; remove or shrink the image,\n"
+            f"or set {VARIABLE}={image.width * image.height} if you trust it"
+        )
+    return image
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -49,7 +49,7 @@ class MetricsFile(Logger):
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._end_torn_line()
-            self._file = self.path.open("a", encoding="utf-8")
+            self._file = open(self.path, "a", encoding="utf-8", opener=durable.unlinked)  # noqa: SIM115
         return self._file
 
     @rank_zero_only
@@ -91,5 +91,5 @@ class MetricsFile(Logger):
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
-            with self.path.open("r+b") as file:
+            with open(self.path, "r+b", opener=durable.unlinked) as file:
                 file.truncate(whole)

@@ -1,15 +1,20 @@
 """What a run is called in W&B and what its row in the run table says: one answer for training and `sync`. No torch."""
 
 import os
+import re
 import secrets
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lit_vision import card as cards
 from lit_vision import compose
 from lit_vision.compose import Config
+from lit_vision.errors import InputError
 
 PROJECT = "lit-vision"
 TAG_LENGTH = 64  # W&B refuses longer ones
+
+_ID = re.compile(r"(?:[\w-][\w.-]{0,127})?", re.ASCII)
 
 
 class Identity(NamedTuple):
@@ -47,6 +52,18 @@ def of(saved: Config) -> Identity:
 def new_id() -> str:
     """An id for a new run, kept for its whole life: `wandb agent` has given one to each trial, else it is drawn."""
     return os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4)
+
+
+def id_of(folder: Path, state: dict[str, Any]) -> str:
+    """The id in a run's `run.json`, which W&B makes names of folders of; empty without.
+
+    Raises:
+        InputError: If it could lead elsewhere.
+    """
+    found = state.get("wandb_id") or ""
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise InputError(f"{folder}/run.json: wandb_id is {found!r}; expected letters, digits, - and _; restore it")
+    return found
 
 
 def place(saved: Config) -> dict[str, str | None]:

@@ -72,7 +72,8 @@ def of(diagnosis: dict[str, Any], folder: Path) -> dict[str, Any]:
 def gallery(folder: Path) -> dict[str, Any]:
     """The gallery's pictures as they lie in the run's folder, by their keys in W&B."""
     found = {split: sorted((folder / "gallery").glob(f"{split}_*.jpg")) for split in ("val", "test")}
-    return {f"{split}/gallery": [wandb.Image(path) for path in paths] for split, paths in found.items() if paths}
+    pictures = {split: [_picture(folder, path) for path in paths] for split, paths in found.items()}
+    return {f"{split}/gallery": [one for one in shown if one] for split, shown in pictures.items() if any(shown)}
 
 
 def _table(columns: list[str], rows: Any) -> wandb.Table:
@@ -111,8 +112,14 @@ def _pictures(entries: list[dict[str, Any]], columns: tuple[str, ...], folder: P
 
 
 def _image(folder: Path, entry: dict[str, Any]) -> wandb.Image | None:
-    path = folder / (entry.get("picture") or "")
-    return wandb.Image(path) if path.is_file() else None
+    return _picture(folder, folder / (entry.get("picture") or ""))
+
+
+def _picture(folder: Path, path: Path) -> wandb.Image | None:
+    """A picture to send; None for what is no picture of this folder, wherever a path or a link leads."""
+    file = path.resolve()
+    inside = file.is_relative_to(folder.resolve()) and file.suffix == ".jpg" and file.is_file()
+    return wandb.Image(file) if inside else None
 
 
 def _errors(errors: dict[str, Any]) -> wandb.Table:

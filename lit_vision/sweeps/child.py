@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lit_vision import runs
+from lit_vision import durable, runs
 from lit_vision.runs import RunFolder
 from lit_vision.sweeps import lease
 
@@ -93,7 +93,7 @@ def start(words: Sequence[str], folder: Path, environment: dict[str, str]) -> Ch
     if handle is None:
         return None
     try:
-        with (folder / LOG).open("ab") as log:
+        with open(folder / LOG, "ab", opener=durable.unlinked) as log:
             process = subprocess.Popen(
                 words,
                 env=environment,

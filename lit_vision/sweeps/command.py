@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
 from lit_vision import recipes, yamlio
@@ -14,6 +14,9 @@ from lit_vision.sweeps.definition import COMMAND, Sweep
 VERBS = ("fit", "test")
 
 _VARIABLE = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
+_ENVIRONMENTS = ("env", "/usr/bin/env")
+_INTERPRETERS = ("python", "python3", sys.executable)
+_SCRIPTS = ("lit-vision", str(Path(sys.executable).with_name("lit-vision")))
 _MACROS = ("env", "interpreter", "program", "args", "args_no_equals")
 
 
@@ -70,20 +73,27 @@ def check(sweep: Sweep, words: Sequence[str]) -> None:
 
 def readable(words: Sequence[str]) -> list[str]:
     """The command as a person types it."""
-    place = next(index for index, word in enumerate(words) if _is_program(word))
-    return ["lit-vision", *words[place + 1 :]]
+    return ["lit-vision", *words[_head(words) :]]
 
 
 def _after_program(sweep: Sweep, words: Sequence[str]) -> Sequence[str]:
     """The verb and all that follows."""
-    for index, word in enumerate(words[:-1]):
-        if _is_program(word) and words[index + 1] in VERBS:
-            return words[index + 1 :]
+    rest = words[_head(words) :]
+    if len(rest) < len(words) and rest and rest[0] in VERBS:
+        return rest
     raise InputError(
         f"{sweep.source}: command: a trial is `lit_vision fit` or `lit_vision test`, got {' '.join(words[:6])} …;\n"
         f"write program: lit_vision and {COMMAND}"
     )
 
 
-def _is_program(word: str) -> bool:
-    return word == "lit_vision" or PurePath(word).name == "lit-vision"
+def _head(words: Sequence[str]) -> int:
+    """How many words call this program: `[env] lit-vision` or `[env] python -m lit_vision`; 0 where they call another.
+
+    Nothing else may stand before or between them: a sweep file that names a shell would run whatever it likes.
+    """
+    start = int(bool(words) and words[0] in _ENVIRONMENTS)
+    first, *rest = words[start : start + 3] or [""]
+    if first in _SCRIPTS:
+        return start + 1
+    return start + 3 if first in _INTERPRETERS and rest == ["-m", "lit_vision"] else 0

@@ -4,13 +4,14 @@ import argparse
 import glob
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lit_vision import drawing, inference
+from lit_vision import drawing, durable, inference
 from lit_vision.arguments import Parser, count
 from lit_vision.data import decode
 from lit_vision.data.image_folder import SUFFIXES
@@ -107,9 +108,10 @@ def _draw(path: Path, image: torch.Tensor, boxes: inference.Boxes, names: list[s
     """Draws the boxes into a picture of the same name; one that exists already gets a number."""
     folder.mkdir(parents=True, exist_ok=True)
     target, number = folder / f"{path.stem}.jpg", 2
-    while target.exists():
+    while os.path.lexists(target):
         target, number = folder / f"{path.stem}_{number}.jpg", number + 1
     labels = torch.tensor([names.index(name) for name in boxes.classes], dtype=torch.int64)
     found = Detections(torch.tensor(boxes.boxes).view(-1, 4), torch.tensor(boxes.scores), labels)
-    drawing.picture(image, found, names).save(target, quality=92)
+    with open(target, "wb", opener=durable.fresh) as file:
+        drawing.picture(image, found, names).save(file, "JPEG", quality=92)
     return target

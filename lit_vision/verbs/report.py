@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_vision import runs
+from lit_vision import durable, runs
 from lit_vision.arguments import Parser
 from lit_vision.errors import InputError
 from lit_vision.report import collect, html, markdown
@@ -81,7 +81,8 @@ def write(out: Path, text: str) -> None:
     beside = out.with_name(f".{out.name}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
+        with open(beside, "w", encoding="utf-8", opener=durable.fresh) as file:
+            file.write(text)
         os.replace(beside, out)
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"cannot write --out {out}: {out.parent} is no folder; name another file") from None

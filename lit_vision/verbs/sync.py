@@ -20,7 +20,7 @@ from typing import Any
 
 import wandb
 
-from lit_vision import runs
+from lit_vision import durable, runs
 from lit_vision.arguments import Parser
 from lit_vision.errors import InputError
 from lit_vision.loggers import wandb_files, wandb_identity, wandb_panels
@@ -75,6 +75,7 @@ def sync(run: Run, mode: str) -> str:
     Raises:
         InputError: If the run's files are damaged or tell too little, or W&B does not answer.
     """
+    durable.refuse_links(run.path)
     lines = _lines(run)
     done, digest = _done(run), _digest(run.path)
     before = _place(run, mode, done[mode]["where"]) if mode in done else None
@@ -88,7 +89,7 @@ def sync(run: Run, mode: str) -> str:
 
 def _lines(run: Run) -> list[dict[str, Any]]:
     """The history, checked together with all else that the run must tell."""
-    if not run.state.get("wandb_id"):
+    if not wandb_identity.id_of(run.path, run.state):
         raise InputError(f"{run.path}/run.json holds no wandb_id, the run's id in W&B; restore run.json")
     if not run.config:
         raise InputError(f"{run.path}/config.yaml is gone; restore it: it holds name, tags and configuration")

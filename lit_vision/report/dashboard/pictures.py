@@ -10,6 +10,7 @@ from lit_vision.report.collect import Run
 
 SIDE = 640  # pixels, the longer one
 MOST = 40
+MOST_PIXELS = 20_000_000  # those of a run are far smaller; a larger one would fill the memory when unpacked
 BUDGET = 3_000_000  # bytes of all pictures of a page; base64 makes 4 MB of them
 
 
@@ -80,6 +81,8 @@ def _shrunk(folder: Path, name: str) -> tuple[bytes, bool] | None:
         return None
     try:
         with Image.open(file, formats=("JPEG", "PNG")) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return None
             tiny = max(image.size) <= SIDE // 8
             image.thumbnail((SIDE, SIDE))
             out = io.BytesIO()

@@ -1,5 +1,6 @@
 """The dashboard as files: a page for each run and one for all, made again when runs change. No torch here."""
 
+import errno
 import hashlib
 import os
 import re
@@ -115,13 +116,26 @@ class Site:
         for entry in found:
             file = self.out / entry.key / PAGE
             if _stamp_of(file) != entry.stamp:
-                _write(file, render.page(self.run_content(entry), entry.stamp))
+                self._write(file, render.page(self.run_content(entry), entry.stamp))
         if self.is_run:
             return self.out / PAGE
         stamp, file = self.stamp(found), self.out / PAGE
         if _stamp_of(file) != stamp:
-            _write(file, render.page(self.content(found), stamp))
+            self._write(file, render.page(self.content(found), stamp))
         return file
+
+    def _write(self, file: Path, text: str) -> None:
+        """Writes a page whole, and through no link: neither one in its place nor one on the way from `out`."""
+        beside = file.with_name(f".{file.name}.part")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if not file.parent.resolve().is_relative_to(self.out.resolve()):
+                raise OSError(errno.ELOOP, "a link leads out of the pages' folder")
+            with open(beside, "w", encoding="utf-8", opener=durable.fresh) as page:
+                page.write(text)
+            os.replace(beside, file)
+        except OSError as error:
+            raise durable.told(error, file) from error
 
 
 def _state(file: Path) -> list[int]:
@@ -154,13 +168,3 @@ def _stamp_of(file: Path) -> str | None:
         )
     stamp = re.search(r'name="stamp" content="(\w+)"', head)
     return stamp[1] if stamp else ""
-
-
-def _write(file: Path, text: str) -> None:
-    beside = file.with_name(f".{file.name}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, file)
-    except OSError as error:
-        raise durable.told(error, file) from error
