@@ -3,6 +3,7 @@
 jsonargparse would refuse the same slips, in some fifty lines.
 """
 
+import functools
 import importlib
 import inspect
 import types
@@ -91,6 +92,7 @@ def _arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, 
             _value(value, full, experiment)
 
 
+@functools.cache
 def parameters(target: Callable[..., Any]) -> dict[str, Any]:
     """Argument names and annotations, those that `**kwargs` passes on included."""
     # jsonargparse follows `**kwargs` through calls and base classes; it has no public name for that.

@@ -12,6 +12,14 @@ os.environ["WANDB_MODE"] = "offline"
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _state(tmp_path_factory):
+    """A key of the tests' own, one for all: runs of module fixtures stay the user's in every test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIT_VISION_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch, tmp_path_factory):
     """Commands run in this process hand on their run folder and W&B settings by the environment."""
@@ -19,7 +27,6 @@ def _clean_environment(monkeypatch, tmp_path_factory):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("LIT_VISION_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("LIT_VISION_STATE", str(tmp_path_factory.getbasetemp() / "state"))
 
 
 @pytest.fixture(scope="session")

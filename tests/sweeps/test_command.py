@@ -29,9 +29,34 @@ def test_variables_and_arguments_without_equals(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        ["${env}", "${interpreter}", "-m", "${program}"],
+        ["${interpreter}", "-m", "lit_vision"],
+        ["${env}", "python", "-m", "lit_vision"],
+        ["python3", "-m", "lit_vision"],
+        ["${env}", "lit-vision"],
+        ["lit-vision"],
+    ],
+)
+def test_ways_to_call_this_program(head):
+    words = command.expand(sweep(command=[*head, "fit", "--config", "quickstart/digits", "${args}"]), {})
+    assert command.readable(words) == ["lit-vision", "fit", "--config", "quickstart/digits"]
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["${env}", "${interpreter}", "train.py", "${args}"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["sh", "-c", "touch ran", "lit_vision", "fit", "${args}"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["${env}", "X=1", "sh", "-c", "x", "lit-vision", "fit"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["${env}", "-S", "sh", "lit-vision", "fit"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["python", "-c", "import os", "lit_vision", "fit"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["python", "evil.py", "-m", "lit_vision", "fit"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["/tmp/evil/lit-vision", "fit", "${args}"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["./python", "-m", "lit_vision", "fit"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["lit_vision", "fit", "${args}"], "a trial is `lit_vision fit` or `lit_vision test`"),
+        (["${program}", "fit"], "a trial is `lit_vision fit` or `lit_vision test`"),
         (["lit-vision", "predict", "${args}"], "a trial is `lit_vision fit` or `lit_vision test`"),
         (["lit-vision", "fit", "${args_no_hyphens}"], "${args_no_hyphens} is not taken here"),
     ],
