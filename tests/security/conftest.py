@@ -1,4 +1,5 @@
 import copy
+import time
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ class Attack:
     @property
     def popen(self):
         """Leaves the mark as soon as anybody builds it."""
-        return {"class_path": "subprocess.Popen", "init_args": {"args": ["touch", str(self.mark)]}}
+        return {"class_path": "subprocess.Popen", "init_args": {"args": f"touch '{self.mark}'", "shell": True}}
 
     def write(self, change=lambda content: None):
         """A sound checkpoint with one change; returns its path."""
@@ -42,6 +43,7 @@ class Attack:
         """The message of a command that must refuse before anything ran; at most three lines."""
         code = cli.main([str(argument) for argument in arguments])
         error = self.capsys.readouterr().err
+        time.sleep(0.05)  # what was started has its moment
         assert not self.mark.exists()
         assert code == cli.BAD_INPUT, error
         message = error[error.index("error: ") :].strip()

@@ -21,6 +21,7 @@ from lit_vision.types import Detections
 from lit_vision.verbs import sync
 from tests.cli.conftest import TINY
 from tests.report import dashboard_runs as made
+from tests.security.test_checkpoints import V2, part, photographs
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
@@ -34,16 +35,22 @@ def foreign(attack):
     run.path.mkdir()
     config = {
         "model": {"class_path": "lit_vision.tasks.signal.SignalPropagation"},
-        "data": {"class_path": "lit_vision.data.digits.Digits"},
-        "trainer": {"accelerator": "cpu", "callbacks": [attack.popen], "logger": False},
+        "data": {
+            "class_path": "lit_vision.data.digits.Digits",
+            "init_args": {"pipeline": photographs(part(f"{V2}.CutMix", labels_getter=attack.popen))},
+        },
+        "trainer": {"accelerator": "cpu", "logger": False},
     }
     run.config.write_text(yamlio.dump(config))
     run.note(recipe="x", row=None, digest=runs.digest(config), wandb_id="abc")
     return run
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["with digest", "without run.json"])
 @pytest.mark.parametrize("verb", ["fit", "test", "validate"])
-def test_a_foreign_folder_is_not_executed(attack, foreign, verb):
+def test_a_foreign_folder_is_not_executed(attack, foreign, verb, told):
+    if not told:
+        (foreign.path / "run.json").unlink()
     message = attack.refused(verb, "--run", foreign.path)
     assert f"{foreign.config} was changed, or is not from you on this machine" in message
     assert "--trust-code" in message
