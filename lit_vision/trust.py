@@ -59,6 +59,7 @@ LISTED = {
 }
 
 _WORD = re.compile(r"[\w+-]*")  # text that no reader takes for a path, a name to import, or YAML
+_TEXTS = ("card", "origin")  # read as text and numbers, by `card` and `recipes`
 _PRECISION = re.compile(r"[a-z0-9-]{1,30}")
 _PLAIN = (bool, int, float, str)
 _SEQUENCES = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable)
@@ -144,8 +145,8 @@ def _section(key: str, value: Any, kinds: dict[str, type]) -> Any:
         return _trainer(value)
     if key == "seed_everything" and isinstance(value, bool | int | None):
         return value
-    if key in ("card", "origin"):
-        return value  # read as text and numbers, by `card` and `recipes`
+    if key in _TEXTS:
+        return value
     raise Refused(key, _shown(value))
 
 
@@ -241,7 +242,7 @@ def _product(kinds: tuple[Any, ...]) -> type | None:
 
 def _asks_for_class(wanted: Any) -> bool:
     """Whether only an object of a class will do; enumerations are named by text, and `type` would import."""
-    plain = (*_PLAIN, object, type(None), types.ModuleType, type, dict, numbers.Number)
+    plain = (*_PLAIN, object, inspect.Parameter.empty, type(None), types.ModuleType, type, dict, numbers.Number)
     return isinstance(wanted, type) and wanted not in plain and not issubclass(wanted, enum.Enum)
 
 
@@ -291,7 +292,8 @@ def _shown(value: Any) -> str:
 
 def _told(refused: Refused, config: Any, file: str) -> InputError:
     """What would run, as an input error."""
-    named = dict.fromkeys(path for path in class_paths(config) if not _is_known(path))
+    built = {key: value for key, value in config.items() if key not in _TEXTS} if isinstance(config, dict) else config
+    named = dict.fromkeys(path for path in _class_paths(built) if not _is_known(path))
     would = f"it would run {', '.join(list(named)[:5])}{', …' if len(named) > 5 else ''}; " if named else ""
     return InputError(
         f"{file} is not only data: {str(refused)[:200]} is nothing that a checkpoint may name\n"
@@ -304,14 +306,14 @@ def _is_known(path: str) -> bool:
     return name in LISTED.get(module, ()) or _is_ours(path)
 
 
-def class_paths(config: Any) -> Iterator[str]:
+def _class_paths(config: Any) -> Iterator[str]:
     """All that a configuration names by a dotted path."""
     path = compose.class_path(config)
     if path:
         yield path
     if isinstance(config, dict):
         for value in config.values():
-            yield from class_paths(value)
+            yield from _class_paths(value)
     elif isinstance(config, list | tuple):
         for value in config:
-            yield from class_paths(value)
+            yield from _class_paths(value)

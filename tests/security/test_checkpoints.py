@@ -169,6 +169,21 @@ def test_an_honest_checkpoint_needs_no_option(attack, capsys):
     assert trust.pipeline(PIPELINE, "good.ckpt") == PIPELINE
 
 
+def test_a_resolved_detector_passes_unchanged(attack):
+    """Its protocols have arguments without annotation, and its card has text that looks like names."""
+    experiment = recipes.resolve(["quickstart/digit_scenes"])
+    resolved = assemble(experiment, []).resolved()
+    kept = {key: resolved[key] for key in ("model", "data", "seed_everything")} | {"card": experiment.card_content}
+    kept["model"]["init_args"]["metrics"] = [
+        part("lit_vision.metrics.coco.CocoAP", backend="fast", compute_on_cpu=False, dist_sync_fn=None),
+        part("lit_vision.metrics.voc.VocAP"),
+    ]
+    assert trust.configuration(kept, "good.ckpt") == kept
+    kept["model"]["init_args"]["metrics"][0]["init_args"]["dist_sync_fn"] = attack.popen
+    with pytest.raises(InputError, match=r"metrics\.0\.dist_sync_fn: .*\n.* run subprocess\.Popen; give"):
+        trust.configuration(kept, "evil.ckpt")
+
+
 def test_every_recipe_and_row_is_on_the_list():
     rows = list(recipes.every_row())
     assert len(rows) > 40
