@@ -131,6 +131,8 @@ def make_folder(folder: Path) -> None:
 def refuse_links(folder: Path) -> None:
     """Checks, before anything is written into a folder, that no link below it leads out of it.
 
+    Below `wandb/`, links to files are W&B's own, to the logs of its service; it makes them anew and we write none.
+
     Raises:
         InputError: Names the first that does.
     """
@@ -138,7 +140,8 @@ def refuse_links(folder: Path) -> None:
     for parent, folders, files in os.walk(home):
         for name in (*folders, *files):
             path = Path(parent, name)
-            if path.is_symlink() and not path.resolve().is_relative_to(home):
+            ours = path.is_dir() or path.relative_to(home).parts[0] != "wandb" or path.parent == home
+            if path.is_symlink() and ours and not path.resolve().is_relative_to(home):
                 raise InputError(
                     f"{folder / path.relative_to(home)} is a link that leads out of the run's folder;\n"
                     "what a run writes stays in its folder: put the file itself there, or remove the link"

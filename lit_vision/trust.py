@@ -15,7 +15,7 @@ import numbers
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lit_vision import check, compose
@@ -137,7 +137,7 @@ def held(value: Any, wanted: Any, key: str) -> Any:
     return value
 
 
-def _section(key: str, value: Any, kinds: dict[str, type]) -> Any:
+def _section(key: str, value: Any, kinds: Mapping[str, type]) -> Any:
     """A top-level entry of a checkpoint's configuration."""
     if key in kinds:
         return held(value, kinds[key], key)
