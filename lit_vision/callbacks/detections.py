@@ -7,7 +7,8 @@ from typing import Any
 
 import lightning as L
 
-from lit_vision import distributed, durable, filenames
+from lit_vision import distributed
+from lit_vision.runs import durable, filenames
 from lit_vision.types import Batch, Detections, Target
 
 

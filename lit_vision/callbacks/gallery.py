@@ -7,8 +7,10 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from lit_vision import distributed, drawing, durable
+from lit_vision import distributed
+from lit_vision.diagnosis import drawing
 from lit_vision.loggers.wandb import Wandb
+from lit_vision.runs import durable
 from lit_vision.types import Batch, Detections, Target
 
 SHOWN_SCORE = 0.5

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from lit_vision.callbacks.diagnosis import Diagnosis
+from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.types import Batch
-from tests.callbacks.test_diagnosis import Data
+from tests.diagnosis.test_callback import Data
 from tests.distributed import world
 from tests.metrics import scenes
 

@@ -5,9 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from lit_vision import build, cli, recipes
+from lit_vision import build, cli
+from lit_vision.experiment import recipes
 
-PIPELINE = {"class_path": "lit_vision.data.small.SmallImages", "init_args": {"pad": 1, "flip": False, "size": 8}}
+PIPELINE = {
+    "class_path": "lit_vision.data.pipelines.small.SmallImages",
+    "init_args": {"pad": 1, "flip": False, "size": 8},
+}
 
 
 class Attack:

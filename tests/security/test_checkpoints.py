@@ -5,15 +5,18 @@ import json
 import pytest
 from PIL import Image
 
-from lit_vision import check, checkpoints, cli, recipes, trust
-from lit_vision.assembler import assemble
+from lit_vision import cli
 from lit_vision.errors import InputError
+from lit_vision.experiment import names as check
+from lit_vision.experiment import recipes, trust
+from lit_vision.runs import checkpoints
+from lit_vision.session.assembler import assemble
 from tests.security.conftest import PIPELINE
 
 POPEN = "torch.distributed.elastic.multiprocessing.subprocess_handler.subprocess_handler.Popen"
 V2 = "torchvision.transforms.v2"
 CONV = {"in_channels": 1, "out_channels": 1, "kernel_size": 1}
-PHOTOGRAPHS = "lit_vision.data.photos.Photographs"
+PHOTOGRAPHS = "lit_vision.data.pipelines.photos.Photographs"
 
 
 def part(path, **arguments):
@@ -81,7 +84,7 @@ def test_the_trainer_is_not_a_checkpoint_s(attack, key, path):
         ("schedule", part("torch.load", f="evil.pt")),
         ("net", part("torch.hub.load", repo_or_dir="evil/evil", model="evil")),
         ("net", "evil.yaml"),
-        ("net", "lit_vision.models.weights.load"),
+        ("net", "lit_vision.models.weights.classifiers.load"),
         ("net", {"class_path": "lit_vision.models.classifier.Classifier", "dict_kwargs": {"x": 1}}),
         ("class_names", part("subprocess.Popen", args=["true"])),
         ("channels_last", "!!python/object/apply:os.system [true]"),
@@ -107,13 +110,13 @@ def test_parts_of_a_model(attack, key, value):
         part(f"{V2}._misc.Lambda", lambd="os.system"),
         part("torch.jit.load", f="evil.pt"),
         part("lightning.pytorch.profilers.SimpleProfiler", dirpath="/", filename="x"),
-        part("lit_vision.data.decode.Image.open", fp="/etc/passwd"),
-        part("lit_vision.callbacks.diagnosis.Diagnosis", folder="/"),
+        part("lit_vision.data.pipelines.decode.Image.open", fp="/etc/passwd"),
+        part("lit_vision.diagnosis.callback.Diagnosis", folder="/"),
         part("lit_vision.build.part", kind="x", config={}),
         part("lit_vision.data.cifar.fetch", name="cifar10", root="/"),
         part("lit_vision.models.classifier.nn.Module"),
         part("torch.nn.Module"),
-        {"class_path": ["lit_vision.data.photos.paper"]},
+        {"class_path": ["lit_vision.data.pipelines.photos.paper"]},
         {"class_path": f"{V2}.Identity", "init_args": [1]},
     ],
     ids=str,
@@ -124,17 +127,17 @@ def test_transforms(value):
 
 
 def test_a_name_is_never_read_as_a_file(attack):
-    (attack.folder / "lit_vision.data.photos.paper").write_text(json.dumps(attack.popen))
-    held = trust.pipeline("lit_vision.data.photos.paper", "good.ckpt")
-    assert held == part("lit_vision.data.photos.paper")
+    (attack.folder / "lit_vision.data.pipelines.photos.paper").write_text(json.dumps(attack.popen))
+    held = trust.pipeline("lit_vision.data.pipelines.photos.paper", "good.ckpt")
+    assert held == part("lit_vision.data.pipelines.photos.paper")
 
 
 def test_what_is_defined_elsewhere_is_not_taken_for_ours(monkeypatch):
-    from lit_vision.data import photos
+    from lit_vision.data.pipelines import photos
 
     monkeypatch.setattr(photos, "paper", __import__("subprocess").Popen)
     with pytest.raises(InputError, match=r"lit_vision\.data\.photos\.paper, which is subprocess\.Popen"):
-        trust.pipeline("lit_vision.data.photos.paper", "evil.ckpt")
+        trust.pipeline("lit_vision.data.pipelines.photos.paper", "evil.ckpt")
 
 
 def test_neither_weights_nor_data_are_downloaded(attack):
@@ -149,7 +152,7 @@ def test_neither_weights_nor_data_are_downloaded(attack):
 
 
 def test_a_recipe_s_name_leads_nowhere_else(attack):
-    from lit_vision import runs
+    from lit_vision.runs import folder as runs
 
     assert runs.new("../../precious", "..").path.parts[:-1] == ("runs", "%2E.", "%2E.", "precious", "row")
     assert runs.new("resnet/cifar10", "resnet-20").path.parts[:-1] == ("runs", "resnet", "cifar10", "resnet-20")

@@ -9,14 +9,18 @@ import pytest
 import torch
 from PIL import Image
 
-from lit_vision import cli, durable, ownership, runs, yamlio
-from lit_vision.callbacks import diagnosis_pictures, gallery
+from lit_vision import cli
+from lit_vision.callbacks import gallery
 from lit_vision.callbacks.detections import DetectionFiles
+from lit_vision.diagnosis import pictures as diagnosis_pictures
 from lit_vision.errors import InputError
+from lit_vision.experiment import yamlio
 from lit_vision.loggers import wandb_panels
 from lit_vision.report import collect
 from lit_vision.report.dashboard.site import Site
-from lit_vision.runs import RunFolder
+from lit_vision.runs import durable, ownership
+from lit_vision.runs import folder as runs
+from lit_vision.runs.folder import RunFolder
 from lit_vision.types import Detections
 from lit_vision.verbs import sync
 from tests.cli.conftest import TINY

@@ -12,8 +12,8 @@ import torch
 import torchvision
 
 import lit_vision
-from lit_vision import trust
 from lit_vision.errors import InputError
+from lit_vision.experiment import trust
 
 _WORDS = re.compile(
     r"(?:^|_)(?:path|file|filename|dir|dirs|folder|root|dest|url|args|cmd|command|fn|func|function|callable|lambd|hook"
@@ -55,7 +55,10 @@ def dangerous():
 
 def places(value):
     """The value in every kind of place: as a whole, nested, in a list, a mapping, an untyped parameter, a union."""
-    photographs = {"class_path": "lit_vision.data.photos.Photographs", "init_args": {"train": [value], "eval": []}}
+    photographs = {
+        "class_path": "lit_vision.data.pipelines.photos.Photographs",
+        "init_args": {"train": [value], "eval": []},
+    }
     crop = {"class_path": "torchvision.transforms.v2.CutMix", "init_args": {"labels_getter": value}}
     pad = {"class_path": "torchvision.transforms.v2.Pad", "init_args": {"padding": 1, "fill": {"x": value}}}
     sgd = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "foreach": value}}

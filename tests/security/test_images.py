@@ -8,7 +8,8 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from lit_vision import cli
-from lit_vision.data import decode, image_headers
+from lit_vision.data.formats import image_headers
+from lit_vision.data.pipelines import decode
 from lit_vision.errors import InputError
 
 
