@@ -99,7 +99,7 @@ def options_of(builder, given):
 
 def equals_a_public_network(config, networks):
     """Whether the row's classifier has a backbone of the parity test, options included."""
-    net = (config["model"].get("init_args") or {}).get("net") or {}
+    net = (config["model"].get("init_args") or {}).get("network") or {}
     if compose.class_path(net) != CLASSIFIER:
         return False
     backbone = net["init_args"]["backbone"]

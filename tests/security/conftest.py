@@ -35,7 +35,7 @@ class Attack:
     def write(self, change=lambda content: None):
         """A sound checkpoint with one change; returns its path."""
         config = {key: copy.deepcopy(DIGITS[key]) for key in ("model", "data", "seed_everything")}
-        net = build.part(nn.Module, config["model"]["init_args"]["net"], num_classes=10)
+        net = build.part(nn.Module, config["model"]["init_args"]["network"], num_classes=10)
         content = {"config": config, "class_names": [str(n) for n in range(10)], "pipeline": copy.deepcopy(PIPELINE)}
         change(content)
         path = self.folder / "evil.ckpt"

@@ -82,10 +82,10 @@ def test_the_trainer_is_not_a_checkpoint_s(attack, key, path):
         ("optimizer", "torch.hub.load"),
         ("optimizer", part("torch.optim.SGD", lr=0.1, foreach=part("subprocess.Popen", args=["true"]))),
         ("schedule", part("torch.load", f="evil.pt")),
-        ("net", part("torch.hub.load", repo_or_dir="evil/evil", model="evil")),
-        ("net", "evil.yaml"),
-        ("net", "lit_vision.models.weights.classifiers.load"),
-        ("net", {"class_path": "lit_vision.models.classifier.Classifier", "dict_kwargs": {"x": 1}}),
+        ("network", part("torch.hub.load", repo_or_dir="evil/evil", model="evil")),
+        ("network", "evil.yaml"),
+        ("network", "lit_vision.models.weights.classifiers.load"),
+        ("network", {"class_path": "lit_vision.models.classifier.Classifier", "dict_kwargs": {"x": 1}}),
         ("class_names", part("subprocess.Popen", args=["true"])),
         ("channels_last", "!!python/object/apply:os.system [true]"),
     ],
@@ -143,12 +143,12 @@ def test_what_is_defined_elsewhere_is_not_taken_for_ours(monkeypatch):
 def test_neither_weights_nor_data_are_downloaded(attack):
     def change(content):
         content["config"]["data"] = part("lit_vision.data.cifar.CIFAR10", root="/nowhere", download=True)
-        content["config"]["model"]["init_args"]["net"]["init_args"]["weights"] = "IMAGENET1K_V1"
+        content["config"]["model"]["init_args"]["network"]["init_args"]["weights"] = "IMAGENET1K_V1"
 
     content = checkpoints.read(attack.write(change))
     config = checkpoints.configuration(content, "evil.ckpt", trust_code=False)
     assert config["data"]["init_args"] == {"root": "/nowhere", "download": False}
-    assert config["model"]["init_args"]["net"]["init_args"]["weights"] is None
+    assert config["model"]["init_args"]["network"]["init_args"]["weights"] is None
 
 
 def test_a_recipe_s_name_leads_nowhere_else(attack):

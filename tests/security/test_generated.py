@@ -72,7 +72,7 @@ def places(value):
     yield "config", {"data": value}
     yield "config", {"trainer": {"callbacks": [value]}}
     yield "config", {"checkpoint": value}
-    yield "config", {"model": {"class_path": task, "init_args": {"net": value}}}
+    yield "config", {"model": {"class_path": task, "init_args": {"network": value}}}
     yield "config", {"model": {"class_path": task, "init_args": {"optimizer": value}}}
     yield "config", {"model": {"class_path": task, "init_args": {"optimizer": sgd}}}
     yield "config", {"model": {"class_path": task, "init_args": {"class_names": [value]}}}
