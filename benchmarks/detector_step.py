@@ -16,10 +16,11 @@ from torchvision.models.detection import RetinaNet as Peer
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
-from lit_vision import build, recipes
-from lit_vision.data.collate import collate_boxes
+from lit_vision import build
 from lit_vision.data.digit_scenes import DigitScenes
-from lit_vision.data.scenes import short_side
+from lit_vision.data.pipelines.collate import collate_boxes
+from lit_vision.data.pipelines.scenes import short_side
+from lit_vision.experiment import recipes
 from lit_vision.models.detector import Detector
 from lit_vision.types import Sample
 

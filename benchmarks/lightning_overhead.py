@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lit_vision.data.digits import Digits
-from lit_vision.data.pipeline import Place
+from lit_vision.data.pipelines.pipeline import Place
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.classifier import Classifier
 from lit_vision.tasks.classification import Classification

@@ -11,9 +11,9 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from lit_vision.data.pipeline import Place, Split
-from lit_vision.data.sampler import TrainBatches
-from lit_vision.data.small import SmallImages
+from lit_vision.data.pipelines.pipeline import Place, Split
+from lit_vision.data.pipelines.sampler import TrainBatches
+from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.models.normalise import Normalise
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

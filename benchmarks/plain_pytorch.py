@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from lit_vision.data.image_folder import ImageFolder
-from lit_vision.data.small import SmallImages
+from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.models.backbones.resnet import resnet20
 from lit_vision.models.classifier import Classifier
 

@@ -16,8 +16,8 @@ import torch
 from sklearn.datasets import load_sample_images
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
-from lit_vision.data import decode
-from lit_vision.data.scenes import IMAGENET_MEAN, IMAGENET_STD, short_side
+from lit_vision.data.pipelines import decode
+from lit_vision.data.pipelines.scenes import IMAGENET_MEAN, IMAGENET_STD, short_side
 
 ROUNDS = 5
 

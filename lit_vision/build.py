@@ -5,8 +5,8 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from lit_vision import compose
 from lit_vision.errors import InputError
+from lit_vision.experiment import compose
 
 
 def part(kind: Any, config: Any, **arguments: Any) -> Any:

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lit_vision import nearest, yamlio
+from lit_vision import nearest
 from lit_vision.errors import InputError
+from lit_vision.experiment import yamlio
 
 USAGE = """\
 lit-vision: the classics of visual recognition as recipes that know the papers' numbers
@@ -84,13 +85,13 @@ def _split_verb(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 def _train(verb: str, arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
-        from lit_vision.assembler import help_text
+        from lit_vision.session.assembler import help_text
 
         print(help_text(verb))
         return 0
     values, options = _options(verb, arguments)
-    from lit_vision.trainer_cli import Request
-    from lit_vision.trainer_cli import main as run
+    from lit_vision.session.session import Request
+    from lit_vision.session.session import main as run
 
     return run(Request(verb, options=options, **values))
 

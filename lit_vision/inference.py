@@ -14,13 +14,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from lit_vision import build, checkpoints
-from lit_vision.data import decode
-from lit_vision.data.collate import pad_batch
-from lit_vision.data.pipeline import Pipeline
+from lit_vision import build
+from lit_vision.data.pipelines import decode
+from lit_vision.data.pipelines.collate import pad_batch
+from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
+from lit_vision.runs import checkpoints
 
 Picture = str | Path | Image.Image | np.ndarray[Any, Any] | Tensor
 """What can be predicted on: a file, a Pillow image, uint8 [H, W, 3] as an array, uint8 [3, H, W] as a tensor."""

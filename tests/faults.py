@@ -8,7 +8,7 @@ class Crash(BaseException):
 
 
 class Faults:
-    """Stands in for the `os` module of `lit_vision.durable` and counts what is done to files.
+    """Stands in for the `os` module of `lit_vision.runs.durable` and counts what is done to files.
 
     Args:
         crash: Number of the operation and `before`, `within` or `after` it.

@@ -8,7 +8,7 @@ import json
 import os
 from pathlib import Path
 
-from lit_vision import versions
+from lit_vision.runs import versions
 
 VARIABLE = "LIT_VISION_RECORD"
 # Seen before any test changes the folder.

@@ -102,7 +102,7 @@ def test_the_readme_s_python_runs_in_eight_lines(tmp_path, monkeypatch, snippet,
 
 
 def test_the_readme_s_commands_name_real_recipes_rows_and_verbs():
-    from lit_vision import recipes
+    from lit_vision.experiment import recipes
 
     text = (ROOT / "README.md").read_text()
     commands = re.findall(r"^lit-vision (\w+)(.*)$", text, re.M)

@@ -27,7 +27,7 @@ def test_wheel_carries_the_recipes(tmp_path):
         line = [sys.executable, "-m", "lit_vision", *arguments]
         return subprocess.run(line, cwd=empty, env=environment, check=True, capture_output=True, text=True).stdout
 
-    code = "import lit_vision.recipes as r; print(r.folder())"
+    code = "import lit_vision.experiment.recipes as r; print(r.folder())"
     environment = os.environ | {"PYTHONPATH": str(site)}
     where = subprocess.run(
         [sys.executable, "-c", code], cwd=empty, env=environment, capture_output=True, text=True, check=True

@@ -11,7 +11,8 @@ from pathlib import Path
 import lightning as L
 import torch
 
-from lit_vision import build, yamlio
+from lit_vision import build
+from lit_vision.experiment import yamlio
 from lit_vision.metrics import bootstrap
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.voc import VocAP

@@ -10,7 +10,8 @@ import statistics
 import sys
 from pathlib import Path
 
-from lit_vision import recipes, runs
+from lit_vision.experiment import recipes
+from lit_vision.runs import folder as runs
 
 HERE = Path(__file__).parent
 KEPT = (
@@ -135,7 +136,7 @@ Command (`ROW` and `SEED` as in the table; unpack `$LIT_VISION_DATA/cifar10_jpeg
 ```
 lit-vision fit --config resnet/cifar10 --row ROW --config overlays/cpu --seed_everything SEED \\
   --data lit_vision.data.image_folder.ImageFolder --data.root DIR --data.batch_size 128 --data.monitor test \\
-  --data.pipeline lit_vision.data.small.SmallImages --data.pipeline.pad 4 --data.pipeline.flip true \\
+  --data.pipeline lit_vision.data.pipelines.small.SmallImages --data.pipeline.pad 4 --data.pipeline.flip true \\
   --data.pipeline.mean pixel --data.pipeline.std null \\
   --model.schedule.milestones "[1000, 1300]" --trainer.max_steps 1500 --trainer.val_check_interval 250
 ```

@@ -7,9 +7,9 @@ import lightning as L
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-from lit_vision import checkpoints
 from lit_vision.callbacks.kept import Keep, Kept
 from lit_vision.callbacks.preemption import StopRequest
+from lit_vision.runs import checkpoints
 
 
 class DurableIO(TorchCheckpointIO):

@@ -4,7 +4,7 @@ from typing import Any
 
 import lightning as L
 
-from lit_vision import distributed, messages
+from lit_vision import console, distributed
 from lit_vision.types import Batch
 
 
@@ -64,7 +64,7 @@ class Coverage(L.Callback):
             )
         text = f"{split}: {evaluated} images evaluated, {skipped} skipped"
         if self._told.get(split) != text and distributed.rank() == 0:
-            messages.say(text)
+            console.say(text)
         self._told[split] = text
 
 

@@ -13,8 +13,9 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lit_vision import distributed, durable
+from lit_vision import distributed
 from lit_vision.errors import InputError
+from lit_vision.runs import durable
 
 FILE = "nonfinite.jsonl"
 

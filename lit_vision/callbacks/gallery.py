@@ -7,7 +7,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from lit_vision import distributed, drawing
+from lit_vision import distributed
+from lit_vision.diagnosis import drawing
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.types import Batch, Detections, Target
 

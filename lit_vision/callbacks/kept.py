@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import lightning as L
 
-from lit_vision import checkpoints, durable
 from lit_vision.errors import InputError
+from lit_vision.runs import checkpoints, durable
 
 
 @dataclass

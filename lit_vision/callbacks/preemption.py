@@ -12,8 +12,8 @@ import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from lit_vision import runs
 from lit_vision.loggers.wandb import Wandb
+from lit_vision.runs import folder as runs
 
 PREEMPTIONS = (signal.SIGTERM, signal.SIGUSR1)  # both are in use; SLURM lets the job choose
 SIGNALS = (signal.SIGINT, *PREEMPTIONS)

@@ -11,12 +11,14 @@ from typing import Any
 import lightning as L
 import torch
 
-from lit_vision import results, runs, verdicts, versions
-from lit_vision.card import Row
+from lit_vision.experiment import verdicts
+from lit_vision.experiment.card import Row
+from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.wandb import Wandb
-from lit_vision.recipes import Experiment
-from lit_vision.runs import RunFolder
+from lit_vision.runs import folder as runs
+from lit_vision.runs import results, versions
+from lit_vision.runs.folder import RunFolder
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "wandb", "numpy", "pillow")
 

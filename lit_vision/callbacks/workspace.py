@@ -3,7 +3,7 @@
 import lightning as L
 
 from lit_vision.loggers.wandb import Wandb
-from lit_vision.runs import RunFolder
+from lit_vision.runs.folder import RunFolder
 
 
 class Workspace(L.Callback):

@@ -8,9 +8,9 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from lit_vision.data import decode, sampler
 from lit_vision.data.module import DataModule, Monitor
-from lit_vision.data.pipeline import ImagePipeline, Split, name_of, named
+from lit_vision.data.pipelines import decode, sampler
+from lit_vision.data.pipelines.pipeline import ImagePipeline, Split, name_of, named
 from lit_vision.errors import InputError
 
 # The split is part of the data, not of a run: all seeds validate on the same images.

@@ -9,11 +9,12 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from lit_vision.data import findings, scenes
-from lit_vision.data.annotations import Annotations
-from lit_vision.data.findings import Policy, Reading
+from lit_vision.data.formats import findings
+from lit_vision.data.formats.annotations import Annotations
+from lit_vision.data.formats.findings import Policy, Reading
 from lit_vision.data.module import DataModule, Monitor
-from lit_vision.data.scenes import BoxPipeline
+from lit_vision.data.pipelines import scenes
+from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
 
 
@@ -71,7 +72,7 @@ class BoxData(DataModule[Annotations]):
     @property
     def pipeline_config(self) -> dict[str, Any] | None:
         """The preset, where no pipeline was given."""
-        own = {"class_path": "lit_vision.data.scenes.short_side", "init_args": self.preset}
+        own = {"class_path": "lit_vision.data.pipelines.scenes.short_side", "init_args": self.preset}
         return own if self._own_pipeline else None
 
     @abstractmethod

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torchvision import datasets
 
-from lit_vision.data import catalog
 from lit_vision.data.base import ImageData
-from lit_vision.data.pipeline import ImagePipeline, Split
-from lit_vision.data.small import SmallImages
+from lit_vision.data.fetch import catalog
+from lit_vision.data.pipelines.pipeline import ImagePipeline, Split
+from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.errors import InputError
 
 _PIPELINE: dict[str, Any] = {"mean": "pixel", "std": None, "size": 32}
@@ -46,7 +46,7 @@ class _CIFAR(ImageData):
     @property
     def pipeline_config(self) -> dict[str, Any] | None:
         """The default pipeline."""
-        own = {"class_path": "lit_vision.data.small.SmallImages", "init_args": _PIPELINE}
+        own = {"class_path": "lit_vision.data.pipelines.small.SmallImages", "init_args": _PIPELINE}
         return own if self._own_pipeline else None
 
     def prepare_data(self) -> None:

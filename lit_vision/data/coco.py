@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import torch
 
-from lit_vision.data import coco_json, findings
-from lit_vision.data.annotations import Annotations
 from lit_vision.data.boxes import BoxData
-from lit_vision.data.coco_json import Category
-from lit_vision.data.findings import Reading
+from lit_vision.data.formats import coco_json, findings
+from lit_vision.data.formats.annotations import Annotations
+from lit_vision.data.formats.coco_json import Category
+from lit_vision.data.formats.findings import Reading
 from lit_vision.data.names import COCO_CATEGORIES
-from lit_vision.data.scenes import BoxPipeline
+from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
 
 Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from lit_vision.data import digit_scenes_source as source
-from lit_vision.data.annotations import Annotations
 from lit_vision.data.boxes import BoxData
-from lit_vision.data.findings import Reading
-from lit_vision.data.scenes import BoxPipeline
+from lit_vision.data.formats.annotations import Annotations
+from lit_vision.data.formats.findings import Reading
+from lit_vision.data.pipelines.scenes import BoxPipeline
 
 
 class DigitScenes(BoxData):

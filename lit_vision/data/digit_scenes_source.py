@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lit_vision.data import sampler
 from lit_vision.data.digits import Digits
+from lit_vision.data.pipelines import sampler
 
 Split = Literal["train", "val", "test"]
 Floats = npt.NDArray[np.float64]

@@ -6,8 +6,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from lit_vision.data.base import ImageData, stratified, take
-from lit_vision.data.pipeline import ImagePipeline, Split
-from lit_vision.data.small import SmallImages
+from lit_vision.data.pipelines.pipeline import ImagePipeline, Split
+from lit_vision.data.pipelines.small import SmallImages
 
 _VAL, _TEST = 1 / 6, 1 / 6
 
@@ -30,7 +30,7 @@ class Digits(ImageData):
     @property
     def pipeline_config(self) -> dict[str, Any] | None:
         """The default pipeline."""
-        own = {"class_path": "lit_vision.data.small.SmallImages", "init_args": _PIPELINE}
+        own = {"class_path": "lit_vision.data.pipelines.small.SmallImages", "init_args": _PIPELINE}
         return own if self._own_pipeline else None
 
     def read(self) -> dict[str, Split]:

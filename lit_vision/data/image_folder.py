@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from lit_vision.data import decode
 from lit_vision.data.base import ImageData, stratified
-from lit_vision.data.pipeline import ImagePipeline, Split
-from lit_vision.data.small import SmallImages
+from lit_vision.data.pipelines import decode
+from lit_vision.data.pipelines.pipeline import ImagePipeline, Split
+from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.errors import InputError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -148,22 +148,24 @@ def _choose_pipeline(folder: Path, names: list[str]) -> dict[str, Any]:
         assert isinstance(path, Path)
         sizes.add(decode.size(path))
         if len(sizes) > 1 or max(map(max, sizes)) > _LARGEST_IN_MEMORY:
-            rank_zero_info("images: photographs, read from disk (pipeline lit_vision.data.photos.paper)")
-            return {"class_path": "lit_vision.data.photos.paper", "init_args": {}}
+            rank_zero_info("images: photographs, read from disk (pipeline lit_vision.data.pipelines.photos.paper)")
+            return {"class_path": "lit_vision.data.pipelines.photos.paper", "init_args": {}}
     ((height, width),) = sizes
     if height != width:
-        rank_zero_info("images: not square, read from disk (pipeline lit_vision.data.photos.paper)")
-        return {"class_path": "lit_vision.data.photos.paper", "init_args": {}}
-    rank_zero_info(f"images: all {height}x{width}, held in memory (pipeline lit_vision.data.small.SmallImages)")
+        rank_zero_info("images: not square, read from disk (pipeline lit_vision.data.pipelines.photos.paper)")
+        return {"class_path": "lit_vision.data.pipelines.photos.paper", "init_args": {}}
+    rank_zero_info(
+        f"images: all {height}x{width}, held in memory (pipeline lit_vision.data.pipelines.small.SmallImages)"
+    )
     return {
-        "class_path": "lit_vision.data.small.SmallImages",
+        "class_path": "lit_vision.data.pipelines.small.SmallImages",
         "init_args": {"pad": height // 8, "flip": True, "size": height},
     }
 
 
 def _build(config: dict[str, Any]) -> ImagePipeline:
-    if config["class_path"] == "lit_vision.data.small.SmallImages":
+    if config["class_path"] == "lit_vision.data.pipelines.small.SmallImages":
         return SmallImages(**config["init_args"])
-    from lit_vision.data import photos
+    from lit_vision.data.pipelines import photos
 
     return photos.paper()

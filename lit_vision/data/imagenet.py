@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 
-from lit_vision.data import catalog, photos
 from lit_vision.data.base import ImageData
+from lit_vision.data.fetch import catalog
 from lit_vision.data.image_folder import SUFFIXES, class_names, find_splits, list_images
-from lit_vision.data.pipeline import ImagePipeline, Split
+from lit_vision.data.pipelines import photos
+from lit_vision.data.pipelines.pipeline import ImagePipeline, Split
 from lit_vision.errors import InputError
 
 CLASSES = 1000
@@ -53,7 +54,7 @@ class ImageNet(ImageData):
     @property
     def pipeline_config(self) -> dict[str, Any] | None:
         """The default pipeline."""
-        return {"class_path": "lit_vision.data.photos.paper", "init_args": {}} if self._own_pipeline else None
+        return {"class_path": "lit_vision.data.pipelines.photos.paper", "init_args": {}} if self._own_pipeline else None
 
     def read(self) -> dict[str, Split]:
         """The files of every split.

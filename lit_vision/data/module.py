@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from lit_vision.data import sampler
-from lit_vision.data.pipeline import Pipeline, Place, Sized
-from lit_vision.data.sampler import EvalBatches, TrainBatches
+from lit_vision.data.pipelines import sampler
+from lit_vision.data.pipelines.pipeline import Pipeline, Place, Sized
+from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
 from lit_vision.errors import InputError
 from lit_vision.types import Batch
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from lit_vision.data import findings, voc_xml
 from lit_vision.data.boxes import BoxData
-from lit_vision.data.findings import Reading
+from lit_vision.data.formats import findings, voc_xml
+from lit_vision.data.formats.findings import Reading
 from lit_vision.data.names import VOC_CLASSES
-from lit_vision.data.scenes import BoxPipeline
+from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
 
 # Faster R-CNN's test scale: short side 600; the cap of 1000 is from the authors' code.

@@ -10,7 +10,8 @@ from typing import Any, TextIO
 from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from lit_vision import durable, runs
+from lit_vision.runs import durable
+from lit_vision.runs import folder as runs
 
 
 class MetricsFile(Logger):

@@ -4,9 +4,9 @@ import os
 import secrets
 from typing import Any, NamedTuple
 
-from lit_vision import card as cards
-from lit_vision import compose
-from lit_vision.compose import Config
+from lit_vision.experiment import card as cards
+from lit_vision.experiment import compose
+from lit_vision.experiment.compose import Config
 
 PROJECT = "lit-vision"
 TAG_LENGTH = 64  # W&B refuses longer ones

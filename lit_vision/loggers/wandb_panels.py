@@ -1,6 +1,6 @@
 """The panels that say why a run may have missed, as W&B tables, charts and pictures. No torch here.
 
-Drawn from `diagnosis.json` and the pictures beside it, which `callbacks/diagnosis.py` leaves after the test pass, so
+Drawn from `diagnosis.json` and the pictures beside it, which `diagnosis/callback.py` leaves after the test pass, so
 that training and `lit-vision sync` give the same panels.
 """
 

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from lit_vision.models import weights as weight_files
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.normalise import Normalise
+from lit_vision.models.weights import classifiers as weight_files
 
 
 class Classifier(nn.Module):
@@ -14,7 +14,7 @@ class Classifier(nn.Module):
         backbone: Its coarsest level is pooled.
         num_classes: K; linked from the data in a recipe.
         normalise: Default: ImageNet's mean and standard deviation; the DataModule sets its own when a run starts.
-        weights: File or torchvision name (see `models/weights.py`) for backbone and classifier. A file of another
+        weights: File or torchvision name (see `models/weights`) for backbone and classifier. A file of another
             number of classes fills the backbone alone and says so in a warning.
 
     Raises:

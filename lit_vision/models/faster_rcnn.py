@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_vision.errors import InputError
-from lit_vision.models import detector_weights
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.detector import ClassLayer, Detector, full_precision, width
@@ -15,6 +14,7 @@ from lit_vision.models.heads.box import BoxHead
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.rpn import ProposalNetwork
+from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.ops import box, losses, matching, selection
 from lit_vision.ops.matching import Matcher
 from lit_vision.ops.roi import Pooler
@@ -130,7 +130,7 @@ class FasterRCNN(Detector):
         proposals: Makes the region proposal network behind the feature maps from their channels.
         regions: Makes the second stage from the channels and K.
         normalise: See `Detector`.
-        weights: File or torchvision name, see `models/detector_weights.py`.
+        weights: File or torchvision name, see `models/weights/detectors.py`.
 
     Raises:
         InputError: The pyramid's levels differ in width, there is none to pool from, or the weights cannot be found,

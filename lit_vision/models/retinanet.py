@@ -6,7 +6,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lit_vision.models import detector_weights
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.detector import ClassLayer, Detector, full_precision, width
@@ -14,6 +13,7 @@ from lit_vision.models.heads.dense import DenseHead
 from lit_vision.models.losses import DenseLoss, FocalLoss
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
+from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.ops import box, losses, matching, selection
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.matching import Matcher
@@ -44,7 +44,7 @@ class RetinaNet(Detector):
         matcher: Overlaps that make an anchor background or an object's.
         selection: What is kept in detection.
         normalise: See `Detector`.
-        weights: File or torchvision name, see `models/detector_weights.py`.
+        weights: File or torchvision name, see `models/weights/detectors.py`.
 
     Raises:
         InputError: The pyramid's levels differ in width, or the weights cannot be found, read or matched.

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_vision.models import detector_weights
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.detector import Detector, full_precision, width
 from lit_vision.models.heads.proposal import ProposalHead
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
+from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.ops import box, losses, matching, selection
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.matching import Matcher
@@ -123,7 +123,7 @@ class RPN(Detector):
         num_classes: Accepted because the data's number is linked to every detector; proposals have no class.
         proposals: Makes the network behind the feature maps from their channels.
         normalise: See `Detector`.
-        weights: File or torchvision name of a Faster R-CNN, see `models/detector_weights.py`.
+        weights: File or torchvision name of a Faster R-CNN, see `models/weights/detectors.py`.
 
     Raises:
         InputError: The pyramid's levels differ in width, or the weights cannot be found, read or matched.

@@ -5,8 +5,8 @@ import re
 import time
 from dataclasses import dataclass
 
-from lit_vision import runs
 from lit_vision.report.collect import Run
+from lit_vision.runs import folder as runs
 
 _TAIL = 1 << 16  # bytes; far more than the longest line that a run logs
 _STAMP = re.compile(r"^(\d{8}-\d{6})-")

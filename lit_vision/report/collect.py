@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lit_vision import runs, yamlio
 from lit_vision.errors import InputError
-from lit_vision.runs import RunFolder
+from lit_vision.experiment import yamlio
+from lit_vision.runs import folder as runs
+from lit_vision.runs.folder import RunFolder
 
 DIAGNOSIS = "diagnosis.json"
 PER_IMAGE = "per_image.jsonl"
@@ -68,7 +69,7 @@ class Run:
 
     @cached_property
     def diagnosis(self) -> dict[str, Any]:
-        """Why it may have missed, as `callbacks/diagnosis.py` left it at test time; empty without."""
+        """Why it may have missed, as `diagnosis/callback.py` left it at test time; empty without."""
         file = self.path / DIAGNOSIS
         content: dict[str, Any] = _json(file) if file.is_file() else {}
         return content

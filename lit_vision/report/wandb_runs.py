@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lit_vision import card as cards
-from lit_vision import compose
-from lit_vision.card import Card, Row
 from lit_vision.errors import InputError
+from lit_vision.experiment import card as cards
+from lit_vision.experiment import compose
+from lit_vision.experiment.card import Card, Row
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from lit_vision import nearest, runs
+from lit_vision import nearest
 from lit_vision.errors import InputError
+from lit_vision.runs import folder as runs
 from lit_vision.sweeps import child, command, definition, mark, ranking
 from lit_vision.sweeps.board import SETTLED, Board, LostError, State, Trial
 from lit_vision.sweeps.child import Child

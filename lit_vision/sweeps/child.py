@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lit_vision import runs
-from lit_vision.runs import RunFolder
+from lit_vision.runs import folder as runs
+from lit_vision.runs.folder import RunFolder
 from lit_vision.sweeps import lease
 
 LOG = "trial.log"

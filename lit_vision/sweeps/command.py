@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from lit_vision import recipes, yamlio
 from lit_vision.errors import InputError
+from lit_vision.experiment import recipes, yamlio
 from lit_vision.sweeps.definition import COMMAND, Sweep
 
 VERBS = ("fit", "test")

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lit_vision import nearest, runs, yamlio
+from lit_vision import nearest
 from lit_vision.errors import InputError
+from lit_vision.experiment import yamlio
+from lit_vision.runs import folder as runs
 from lit_vision.sweeps import parameters
 from lit_vision.sweeps.parameters import Parameter
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lit_vision import yamlio
+from lit_vision.experiment import yamlio
 
 VARIABLE = "LIT_VISION_SWEEP"
 

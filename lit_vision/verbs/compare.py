@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_vision.arguments import Parser
 from lit_vision.report import markdown
 from lit_vision.report.comparison import compare, comparison_json, comparison_page
+from lit_vision.verbs.arguments import Parser
 
 
 def run(argv: Sequence[str]) -> int:

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_vision import runs
-from lit_vision.arguments import Parser
 from lit_vision.errors import InputError
 from lit_vision.report.dashboard import server
 from lit_vision.report.dashboard.site import Site
+from lit_vision.runs import folder as runs
+from lit_vision.verbs.arguments import Parser
 
 PORT = 8321
 

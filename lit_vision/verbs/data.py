@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_vision.arguments import Parser
-from lit_vision.data import catalog
-from lit_vision.data.catalog import DataSet
+from lit_vision.data.fetch import catalog
+from lit_vision.data.fetch.catalog import DataSet
+from lit_vision.verbs.arguments import Parser
 
 
 def run(argv: Sequence[str]) -> int:
@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _get_archives(entry: DataSet, root: str) -> None:
-    from lit_vision.data import archives
+    from lit_vision.data.fetch import archives
 
     if entry.name not in archives.ARCHIVES:
         print(_where(entry, root))

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from lit_vision import drawing, inference
-from lit_vision.arguments import Parser, count
-from lit_vision.data import decode
+from lit_vision import inference
 from lit_vision.data.image_folder import SUFFIXES
+from lit_vision.data.pipelines import decode
+from lit_vision.diagnosis import drawing
 from lit_vision.errors import InputError
 from lit_vision.inference import BoxPredictor, ClassPredictor
 from lit_vision.types import Detections
+from lit_vision.verbs.arguments import Parser, count
 
 
 def run(argv: Sequence[str]) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_vision import recipes, yamlio
-from lit_vision.arguments import Parser
-from lit_vision.card import Card, Row
 from lit_vision.errors import InputError
+from lit_vision.experiment import recipes, yamlio
+from lit_vision.experiment.card import Card, Row
+from lit_vision.verbs.arguments import Parser
 
 
 def run(argv: Sequence[str]) -> int:
@@ -90,7 +90,7 @@ def _list(paper: str | None, as_json: bool) -> str:
 
 def _show(name: str, row: str | None) -> str:
     experiment = recipes.resolve([name], row)
-    from lit_vision.describe import facts
+    from lit_vision.session.describe import facts
 
     card = {key: value for key, value in experiment.card_content.items() if key not in ("rows", "relations")}
     told = experiment.card_content.get("rows", {}).get(experiment.row, {})

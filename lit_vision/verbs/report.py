@@ -4,13 +4,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_vision import runs
-from lit_vision.arguments import Parser
 from lit_vision.errors import InputError
 from lit_vision.report import collect, html, markdown
 from lit_vision.report.collect import Run
 from lit_vision.report.ledger import export, paper_tables
 from lit_vision.report.ledger.ledger import Ledger, build
+from lit_vision.runs import folder as runs
+from lit_vision.verbs.arguments import Parser
 
 FORMATS = {"markdown": (".md",), "csv": (".csv",), "json": (".json",), "html": (".html", ".htm")}
 

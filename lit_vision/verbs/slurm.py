@@ -5,10 +5,11 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lit_vision import compose, recipes, runs, yamlio
-from lit_vision.arguments import Parser, count
 from lit_vision.errors import InputError
-from lit_vision.recipes import Experiment
+from lit_vision.experiment import compose, recipes, yamlio
+from lit_vision.experiment.recipes import Experiment
+from lit_vision.runs import folder as runs
+from lit_vision.verbs.arguments import Parser, count
 
 SIGNAL = "USR1"  # what SLURM sends before the time is over, and the command answers by saving and leaving
 WAIT_SECONDS = 120  # ranks may end this long after the first: rank zero closes its W&B run last

@@ -11,14 +11,15 @@ from typing import Any
 
 from optuna.storages import BaseStorage
 
-from lit_vision import compose, runs
-from lit_vision.arguments import Parser, count
 from lit_vision.errors import InputError
+from lit_vision.experiment import compose
+from lit_vision.runs import folder as runs
 from lit_vision.sweeps import command, definition, lease, points, ranking, storage
 from lit_vision.sweeps import study as plans
 from lit_vision.sweeps.agent import Agent, Settings
 from lit_vision.sweeps.board import Board
 from lit_vision.sweeps.definition import Sweep
+from lit_vision.verbs.arguments import Parser, count
 
 ROOT = runs.ROOT / "sweeps"
 STUDY = "study.db"

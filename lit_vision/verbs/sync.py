@@ -20,12 +20,12 @@ from typing import Any
 
 import wandb
 
-from lit_vision import runs
-from lit_vision.arguments import Parser
 from lit_vision.errors import InputError
 from lit_vision.loggers import wandb_files, wandb_identity, wandb_panels
 from lit_vision.report import collect
 from lit_vision.report.collect import Run
+from lit_vision.runs import folder as runs
+from lit_vision.verbs.arguments import Parser
 
 STEP = "trainer/global_step"
 

@@ -9,13 +9,13 @@ import lightning as L
 import pytest
 import torch
 
-from lit_vision import checkpoints, durable
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.kept import Keep
 from lit_vision.callbacks.random_state import RandomStates
 from lit_vision.errors import InputError
 from lit_vision.loggers.metrics_file import MetricsFile
-from lit_vision.runs import read_metrics
+from lit_vision.runs import checkpoints, durable
+from lit_vision.runs.folder import read_metrics
 from tests import record
 from tests.faults import Crash, Faults, crash_points, operations
 

@@ -4,9 +4,9 @@ import json
 
 import torch
 
-from lit_vision import drawing
 from lit_vision.callbacks.detections import coco_results, voc_results
 from lit_vision.callbacks.gallery import pair
+from lit_vision.diagnosis import drawing
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.types import Detections, Target
 

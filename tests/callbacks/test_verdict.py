@@ -1,8 +1,8 @@
 """How long a run took: its pieces in several processes together, each once."""
 
-from lit_vision import recipes
 from lit_vision.callbacks.verdict import Verdict
-from lit_vision.runs import RunFolder
+from lit_vision.experiment import recipes
+from lit_vision.runs.folder import RunFolder
 
 
 def verdict(folder):

@@ -50,9 +50,9 @@ class Phases:
         import lightning as L
         from lightning.pytorch.loops import _EvaluationLoop, _FitLoop
 
-        from lit_vision import checkpoints
         from lit_vision.callbacks.checkpoint import LastCheckpoint
         from lit_vision.loggers.wandb import Wandb
+        from lit_vision.runs import checkpoints
 
         for owner, function, name in (
             (Wandb, "_start", WANDB),

@@ -10,7 +10,7 @@ from pathlib import Path
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
-        *("lit_vision.trainer_cli", "lit_vision.tasks.classification", "lit_vision.tasks.detection"),
+        *("lit_vision.session.session", "lit_vision.tasks.classification", "lit_vision.tasks.detection"),
         *("lit_vision.data.digits", "lit_vision.data.digit_scenes", "lit_vision.models.retinanet", "tests.faults"),
         # What W&B imports only when a run starts, for more than a second.
         *("wandb.sdk.launch", "wandb.apis.public"),
@@ -75,7 +75,8 @@ def signal_when(process, path, signum, limit=120):
 def _command(arguments, folder, log, crash, phases):
     import torch
 
-    from lit_vision import cli, durable
+    from lit_vision import cli
+    from lit_vision.runs import durable
 
     torch.set_num_threads(1)
     os.environ |= {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}

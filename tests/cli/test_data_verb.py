@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torchvision import datasets
 
-from lit_vision.data import catalog
+from lit_vision.data.fetch import catalog
 from tests.twins import cifar
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from lit_vision import inference, runs
+from lit_vision import inference
+from lit_vision.runs import folder as runs
 from tests.twins import coco, folders, voc
 
 NAMES = ("bolt", "nut", "washer")
@@ -19,7 +20,7 @@ CATEGORIES = [(1, "bolt"), (5, "nut"), (90, "washer")]
 # A detector for tests: the recipes' own at a size that trains in a second.
 SMALL = (
     *("--data.batch_size", "2", "--data.eval_batch_size", "2", "--data.num_workers", "0", "--trainer.logger", "false"),
-    *("--data.pipeline", "lit_vision.data.scenes.short_side", "--data.pipeline.cap", "128"),
+    *("--data.pipeline", "lit_vision.data.pipelines.scenes.short_side", "--data.pipeline.cap", "128"),
     *("--data.pipeline.train", "[64]", "--data.pipeline.test", "64"),
     *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.log_every_n_steps", "1"),
     *("--model.detector.pyramid.channels", "32", "--trainer.accelerator", "cpu"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision import checkpoints
+from lit_vision.runs import checkpoints
 from tests.cli import disks, processes
 from tests.cli.conftest import TINY
 from tests.cli.test_kills import RUNS, figures

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_vision import checkpoints, runs
+from lit_vision.runs import checkpoints
+from lit_vision.runs import folder as runs
 from tests import record, wandb_frames
 from tests.cli import phases, processes
 from tests.cli.conftest import TINY

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_vision import runs, yamlio
 from lit_vision.callbacks.checkpoint import LastCheckpoint
+from lit_vision.experiment import yamlio
+from lit_vision.runs import folder as runs
 from tests.cli.conftest import TINY
 
 

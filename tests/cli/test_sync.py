@@ -14,8 +14,9 @@ import pytest
 import wandb
 from PIL import Image
 
-from lit_vision import cli, runs
+from lit_vision import cli
 from lit_vision.callbacks.checkpoint import LastCheckpoint
+from lit_vision.runs import folder as runs
 from lit_vision.verbs import sync
 from tests import wandb_frames
 

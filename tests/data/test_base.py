@@ -11,8 +11,8 @@ from torch import Tensor
 from lit_vision.data.base import ImageData, stratified, take
 from lit_vision.data.digits import Digits
 from lit_vision.data.image_folder import ImageFolder
-from lit_vision.data.pipeline import Place, Split
-from lit_vision.data.small import SmallImages
+from lit_vision.data.pipelines.pipeline import Place, Split
+from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.errors import InputError
 from tests.twins import folders
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torchvision import datasets
 
-from lit_vision.data import catalog
 from lit_vision.data.cifar import CIFAR10, CIFAR100, fetch
-from lit_vision.data.photos import Photographs
+from lit_vision.data.fetch import catalog
+from lit_vision.data.pipelines.photos import Photographs
 from lit_vision.errors import InputError
 from tests.twins import cifar
 
@@ -73,7 +73,7 @@ def test_the_papers_pipeline_is_the_default(monkeypatch, tmp_path):
     np.testing.assert_allclose(data.mean.numpy(), pixels.mean(0).transpose(2, 0, 1) / 255, rtol=1e-5)
     assert torch.equal(data.std, torch.full((3, 1, 1), 1 / 255))
     assert data.pipeline_config == {
-        "class_path": "lit_vision.data.small.SmallImages",
+        "class_path": "lit_vision.data.pipelines.small.SmallImages",
         "init_args": {"mean": "pixel", "std": None, "size": 32},
     }
     assert CIFAR10(pipeline=Photographs([], [])).pipeline_config is None

@@ -1,8 +1,8 @@
 import torch
 from sklearn.datasets import load_digits
 
-from lit_vision.data import catalog
 from lit_vision.data.digits import Digits
+from lit_vision.data.fetch import catalog
 
 COUNTS = {"train": 1198, "val": 300, "test": 299}
 # Of 178, 182, 177, 183, 181, 182, 181, 179, 174 and 180 images a third is held back, rounded;

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lit_vision.data import decode, photos
 from lit_vision.data.image_folder import ImageFolder
-from lit_vision.data.small import SmallImages
+from lit_vision.data.pipelines import decode, photos
+from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.errors import InputError
 from tests.twins import folders
 
@@ -45,7 +45,7 @@ def test_the_split_is_printed(tmp_path, caplog):
     with caplog.at_level("INFO"):
         ready(folders.small(tmp_path, splits={"train": 10, "test": 2}), val_fraction=0.2)
     assert "val: 6 of 30 training images, stratified" in caplog.text
-    assert "images: all 8x8, held in memory (pipeline lit_vision.data.small.SmallImages)" in caplog.text
+    assert "images: all 8x8, held in memory (pipeline lit_vision.data.pipelines.small.SmallImages)" in caplog.text
 
 
 def test_size_known_before_setup_is_exact(tmp_path):
@@ -191,7 +191,7 @@ def test_small_images_are_held_in_memory(tmp_path):
     assert isinstance(data.pipeline, SmallImages)
     # an eighth of the side is the paper's 4 of 32
     config = {
-        "class_path": "lit_vision.data.small.SmallImages",
+        "class_path": "lit_vision.data.pipelines.small.SmallImages",
         "init_args": {"pad": 4, "flip": True, "size": 32},
     }
     assert data.pipeline_config == config
@@ -207,7 +207,9 @@ def test_the_choice_by_size(tmp_path, size, small, caplog):
         data = ImageFolder(str(folders.small(tmp_path, splits={"train": 2, "val": 1}, size=size)))
     assert isinstance(data.pipeline, SmallImages) == small
     assert (
-        "lit_vision.data.small.SmallImages" in caplog.text if small else "lit_vision.data.photos.paper" in caplog.text
+        "lit_vision.data.pipelines.small.SmallImages" in caplog.text
+        if small
+        else "lit_vision.data.pipelines.photos.paper" in caplog.text
     )
 
 
@@ -215,8 +217,8 @@ def test_photographs_are_read_from_disk(tmp_path, caplog):
     with caplog.at_level("INFO"):
         data = ready(folders.photographs(tmp_path), batch_size=4)
     assert isinstance(data.pipeline, photos.Photographs)
-    assert data.pipeline_config == {"class_path": "lit_vision.data.photos.paper", "init_args": {}}
-    assert "images: photographs, read from disk (pipeline lit_vision.data.photos.paper)" in caplog.text
+    assert data.pipeline_config == {"class_path": "lit_vision.data.pipelines.photos.paper", "init_args": {}}
+    assert "images: photographs, read from disk (pipeline lit_vision.data.pipelines.photos.paper)" in caplog.text
     assert data.splits["val"].images[3] == tmp_path / "val" / "bee" / "000.jpg"
     assert next(iter(data.train_dataloader())).images.shape == (4, 3, 224, 224)
 

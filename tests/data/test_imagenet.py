@@ -3,9 +3,9 @@ import shutil
 import pytest
 import torch
 
-from lit_vision.data import photos
 from lit_vision.data.image_folder import ImageFolder
 from lit_vision.data.imagenet import DEVKIT, GROUND_TRUTH, META, ImageNet, wnids_by_id
+from lit_vision.data.pipelines import photos
 from lit_vision.errors import InputError
 from tests.twins import imagenet
 
@@ -157,7 +157,7 @@ def test_a_recipe_can_be_shown_without_the_data(tmp_path):
     assert data.num_classes == 1000
     assert data.num_train == 1_281_167
     assert data.pipeline.input_size == (224, 224)
-    assert data.pipeline_config == {"class_path": "lit_vision.data.photos.paper", "init_args": {}}
+    assert data.pipeline_config == {"class_path": "lit_vision.data.pipelines.photos.paper", "init_args": {}}
     with pytest.raises(InputError) as error:
         data.setup()
     root = tmp_path / "nowhere"

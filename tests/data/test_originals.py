@@ -2,10 +2,10 @@
 
 import torch
 
-from lit_vision.data import decode
 from lit_vision.data.digit_scenes import DigitScenes
 from lit_vision.data.digits import Digits
 from lit_vision.data.image_folder import ImageFolder
+from lit_vision.data.pipelines import decode
 from lit_vision.data.voc import VocFormat
 from tests.twins import folders, voc
 

@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from torchvision.ops import FrozenBatchNorm2d
 
-from lit_vision import check, cli, trainer_cli
-from lit_vision.data import boxes, digits, image_folder, scenes, voc  # noqa: F401
+from lit_vision import cli
+from lit_vision.data import boxes, digits, image_folder, voc  # noqa: F401
+from lit_vision.data.pipelines import scenes
+from lit_vision.experiment import names as check
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.models import classifier, pyramid, retinanet
 from lit_vision.models.backbones import resnet
+from lit_vision.session import session
 from lit_vision.tasks import classification, detection
 from tests.twins import folders
 
@@ -34,12 +37,12 @@ def command(*commands):
 def evaluate(name, *arguments):
     """`validate` or `test`; keeps all figures at full precision in `<name>.rank<number>.pt`."""
     values, options = cli._options(arguments[0], [*map(str, arguments[1:]), *devices()])
-    request = trainer_cli.Request(arguments[0], options=options, **values)
-    experiment = trainer_cli._experiment(request)
+    request = session.Request(arguments[0], options=options, **values)
+    experiment = session._experiment(request)
     check.names(experiment)
-    session = trainer_cli.Session(request, experiment)
-    assert session.run() == 0
-    trainer = session.assembler.trainer
+    running = session.Session(request, experiment)
+    assert running.run() == 0
+    trainer = running.assembler.trainer
     torch.save(dict(trainer.callback_metrics), f"{name}.rank{trainer.global_rank}.pt")
 
 

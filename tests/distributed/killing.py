@@ -4,7 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from lit_vision import cli, durable
+from lit_vision import cli
+from lit_vision.runs import durable
 from tests.distributed import commands
 
 

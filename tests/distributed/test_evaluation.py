@@ -16,7 +16,7 @@ DETECTOR = (
     *("--config", "retinanet/r50_fpn_coco", "--row", "from scratch"),
     *("--data", "lit_vision.data.voc.VocFormat", "--data.root", "own"),
     *("--data.batch_size", "2", "--data.eval_batch_size", "2", "--data.num_workers", "0", "--trainer.logger", "false"),
-    *("--data.pipeline", "lit_vision.data.scenes.short_side", "--data.pipeline.cap", "96"),
+    *("--data.pipeline", "lit_vision.data.pipelines.scenes.short_side", "--data.pipeline.cap", "96"),
     *("--data.pipeline.train", "[64]", "--data.pipeline.test", "64", "--model.detector.pyramid.channels", "16"),
     *("--model.detector.pyramid.backbone", "lit_vision.models.backbones.resnet.resnet18"),
     # Hardly trained, every box is unsure: keep some of any score.

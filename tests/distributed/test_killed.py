@@ -8,7 +8,8 @@ import time
 import pytest
 import torch
 
-from lit_vision import checkpoints, runs
+from lit_vision.runs import checkpoints
+from lit_vision.runs import folder as runs
 from tests import record
 from tests.cli.conftest import TINY
 from tests.cli.test_kills import AVERAGED, figures

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from lit_vision import runs
+from lit_vision.runs import folder as runs
 from tests.distributed import commands, world
 from tests.distributed.test_evaluation import CLASSIFIER, DETECTOR
 from tests.twins import folders, voc

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lit_vision import runs
+from lit_vision.runs import folder as runs
 from tests.distributed import commands, world
 from tests.twins import voc
 

@@ -8,8 +8,9 @@ Evidence levels (architecture §5); a row has the highest whose condition it mee
 E0  quoted from the paper
 E1  its parameters are pinned in rows.json
 E2  its first losses on its data set's twin are pinned in losses.json, beside a test pass
-E3  its network is one whose outputs are compared with torchvision's (PARITY in tests/models/test_weights.py), or
-    docs/results holds a test pass of it with public weights, where nothing but the hardware was changed
+E3  its network is one whose outputs are compared with torchvision's (PARITY in
+    tests/models/weights/test_classifiers.py), or docs/results holds a test pass of it with public weights,
+    where nothing but the hardware was changed
 E4  a relation of its card that names it was decided, either way, by runs in docs/results that all changed the same
 E5  docs/results holds a training of it that changed nothing but the hardware
 """
@@ -20,7 +21,8 @@ import statistics
 import sys
 from pathlib import Path
 
-from lit_vision import compose, describe, recipes, relations
+from lit_vision.experiment import compose, recipes, relations
+from lit_vision.session import describe
 
 ROOT = Path(__file__).parents[2]
 ROWS = Path(__file__).parent / "rows.json"
@@ -89,7 +91,7 @@ def options_of(builder, given):
     """A builder's options that change what the network computes, with their defaults."""
     from jsonargparse._parameter_resolvers import get_signature_parameters
 
-    from lit_vision import check
+    from lit_vision.experiment import names as check
 
     defaults = {option.name: option.default for option in get_signature_parameters(check.load(builder), None)}
     return {name: value for name, value in (defaults | given).items() if name not in OF_TRAINING}

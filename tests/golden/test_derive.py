@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision import recipes
+from lit_vision.experiment import recipes
 
 DERIVE = runpy.run_path(str(Path(__file__).parent / "derive.py"))
 NETWORKS = DERIVE["parity"]()

@@ -15,10 +15,10 @@ import pytest
 import wandb
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from lit_vision import runs
 from lit_vision.loggers import wandb_files
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.loggers.wandb_identity import Identity
+from lit_vision.runs import folder as runs
 from tests.cli.conftest import Command
 from tests.wandb_frames import history, identity, pieces, records, updates
 

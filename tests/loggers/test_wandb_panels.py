@@ -12,7 +12,7 @@ from lit_vision.errors import InputError
 from lit_vision.loggers import wandb_panels
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.loggers.wandb_identity import Identity
-from lit_vision.runs import RunFolder
+from lit_vision.runs.folder import RunFolder
 from tests.wandb_frames import artifacts, history, pieces, updates
 
 CALIBRATION = [

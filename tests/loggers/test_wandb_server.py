@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision import runs
 from lit_vision.loggers import wandb_files
+from lit_vision.runs import folder as runs
 from tests.cli.conftest import Command
 from tests.loggers.test_wandb import DIGITS, KEY
 

@@ -20,12 +20,12 @@ from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
 from torchvision.ops import FrozenBatchNorm2d
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
-from lit_vision.models import detector_weights
 from lit_vision.models.backbones import resnet
 from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.models.rpn import ProposalNetwork
+from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.selection import Selection
 from lit_vision.types import Batch, Detections, Target

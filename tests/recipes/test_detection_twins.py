@@ -13,7 +13,8 @@ import pytest
 import torch
 from torchvision.models import detection
 
-from lit_vision import recipes, runs
+from lit_vision.experiment import recipes
+from lit_vision.runs import folder as runs
 from tests.cli.conftest import Command
 from tests.twins import coco
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision import compose, describe, recipes, relations, yamlio
+from lit_vision.experiment import compose, recipes, relations, yamlio
+from lit_vision.session import describe
 from tests.cli.conftest import Command
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lit_vision import compose, recipes, yamlio
+from lit_vision.experiment import compose, recipes, yamlio
 
 
 def slips(name, find=recipes.find):

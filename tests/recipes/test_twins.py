@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision import recipes, runs
+from lit_vision.experiment import recipes
+from lit_vision.runs import folder as runs
 from tests.cli.conftest import Command
 from tests.twins import cifar, imagenet
 
@@ -26,7 +27,14 @@ CUT = (
     *("--trainer.accelerator", "cpu"),
 )
 PHOTOS = (
-    *("--data.pipeline", "lit_vision.data.photos.paper", "--data.pipeline.low", "36", "--data.pipeline.high", "48"),
+    *(
+        "--data.pipeline",
+        "lit_vision.data.pipelines.photos.paper",
+        "--data.pipeline.low",
+        "36",
+        "--data.pipeline.high",
+        "48",
+    ),
     *("--data.pipeline.crop", "32", "--data.pipeline.short_side", "36"),
 )
 

@@ -2,7 +2,7 @@ import functools
 
 import pytest
 
-from lit_vision import recipes
+from lit_vision.experiment import recipes
 
 
 @pytest.fixture(autouse=True, scope="package")

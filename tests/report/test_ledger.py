@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from lit_vision import recipes
 from lit_vision.errors import InputError
+from lit_vision.experiment import recipes
 from lit_vision.report import collect
 from lit_vision.report.ledger.ledger import build
 from tests.report.factory import write

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from lit_vision import recipes, yamlio
 from lit_vision.errors import InputError
+from lit_vision.experiment import recipes, yamlio
 from lit_vision.report import collect, wandb_runs
 from lit_vision.report.ledger import record
 from lit_vision.report.ledger.ledger import build

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from lit_vision import recipes, yamlio
+from lit_vision.experiment import recipes, yamlio
 from lit_vision.sweeps import command, definition, mark, points
 from tests.cli.conftest import TINY, Command
 from tests.recipes import test_detection_twins, test_twins

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from lit_vision import runs
+from lit_vision.runs import folder as runs
 from lit_vision.sweeps import definition, points, storage
 from lit_vision.sweeps.board import Board
 

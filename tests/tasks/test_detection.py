@@ -4,7 +4,6 @@ import lightning as L
 import pytest
 import torch
 
-from lit_vision import runs
 from lit_vision.data.digit_scenes import DigitScenes
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.metrics.coco import CocoAP
@@ -13,6 +12,7 @@ from lit_vision.models.backbones import resnet
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.ops.pixels import to_original
+from lit_vision.runs import folder as runs
 from lit_vision.tasks.detection import Detection
 from lit_vision.types import Detections
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.models import norm as norms
-from lit_vision.models import weights as weight_files
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.norm import MakeNorm, Norm
+from lit_vision.models.weights import classifiers as weight_files
 from lit_vision.ops import init
 from lit_vision.types import Features
 
@@ -255,7 +255,7 @@ def imagenet_basic(
         norm: `bn`, `sync`, `frozen` or `gn`.
         zero_init: See `ResNet`.
         frozen_levels: Levels that are not trained.
-        weights: File, or torchvision name for residual nets with option B; see `models/weights.py`.
+        weights: File, or torchvision name for residual nets with option B; see `models/weights`.
     """
     make_norm = norms.make(norm)
     make_shortcut = shortcuts(shortcut, pad, make_norm)
@@ -289,7 +289,7 @@ def imagenet_bottleneck(
         norm: `bn`, `sync`, `frozen` or `gn`.
         zero_init: See `ResNet`.
         frozen_levels: Levels that are not trained.
-        weights: File, or torchvision name with shortcut B and the stride on the 3x3; see `models/weights.py`.
+        weights: File, or torchvision name with shortcut B and the stride on the 3x3; see `models/weights`.
     """
     make_norm = norms.make(norm)
     block = bottleneck(make_norm, shortcuts(shortcut, pad, make_norm), stride_on)
@@ -319,7 +319,7 @@ def cifar(
         norm: `bn`, `sync`, `frozen` or `gn`.
         zero_init: See `ResNet`.
         frozen_levels: Levels that are not trained.
-        weights: File; see `models/weights.py`.
+        weights: File; see `models/weights`.
     """
     _refuse_unknown("shortcut", shortcut, CifarShortcut)
     make_norm = norms.make(norm)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lit_vision import compose, recipes
+from lit_vision.experiment import compose, recipes
 from lit_vision.report.collect import Run
 
 # In the order in which one should look for a cause.

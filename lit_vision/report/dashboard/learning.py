@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import NamedTuple
 
-from lit_vision import verdicts
+from lit_vision.experiment import verdicts
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import figures

@@ -1,6 +1,6 @@
 """Figures of `diagnosis.json`: what kind of errors a run makes, where, and how sure it is of them. No torch here.
 
-The keys are those that `callbacks/diagnosis.py` leaves; every one may be missing.
+The keys are those that `diagnosis/callback.py` leaves; every one may be missing.
 """
 
 from collections.abc import Iterable, Sequence

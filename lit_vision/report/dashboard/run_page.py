@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lit_vision import yamlio
+from lit_vision.experiment import yamlio
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import learning, misses, pictures, speed, summary

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from lit_vision import durable
 from lit_vision.errors import InputError
 from lit_vision.report import collect
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import project_page, render, run_page
 from lit_vision.report.dashboard.project_page import Line
+from lit_vision.runs import durable
 
 PAGE = "index.html"
 SOURCES = ("result.json", "run.json", "config.yaml", "metrics.jsonl", collect.DIAGNOSIS, "diagnosis", "gallery")

@@ -4,7 +4,7 @@ import re
 import statistics
 from typing import NamedTuple
 
-from lit_vision import compose
+from lit_vision.experiment import compose
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import figures
 from lit_vision.report.dashboard.figures import Figure

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from lit_vision import recipes, verdicts
-from lit_vision.card import Card, Row
+from lit_vision.experiment import recipes, verdicts
+from lit_vision.experiment.card import Card, Row
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.ledger.record import Entry, Figure

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from lit_vision.card import Card
+from lit_vision.experiment.card import Card
+from lit_vision.experiment.verdicts import Verdict
 from lit_vision.report import numbers
 from lit_vision.report.activity import Activity
 from lit_vision.report.collect import Run
-from lit_vision.verdicts import Verdict
 
 
 @dataclass(frozen=True)

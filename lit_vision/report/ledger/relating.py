@@ -4,9 +4,9 @@ import re
 import statistics
 from collections.abc import Iterator, Sequence
 
-from lit_vision import relations, verdicts
-from lit_vision.card import Card, Relation
-from lit_vision.relations import Reference
+from lit_vision.experiment import relations, verdicts
+from lit_vision.experiment.card import Card, Relation
+from lit_vision.experiment.relations import Reference
 from lit_vision.report import numbers
 from lit_vision.report.ledger.record import Entry, JudgedRelation
 from lit_vision.report.ledger.variants import spelled

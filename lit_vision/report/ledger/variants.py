@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lit_vision import card as cards
-from lit_vision.card import Card, Row
 from lit_vision.errors import InputError
+from lit_vision.experiment import card as cards
+from lit_vision.experiment.card import Card, Row
 from lit_vision.report import activity
 from lit_vision.report.collect import Run
 

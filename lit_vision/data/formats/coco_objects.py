@@ -1,0 +1,121 @@
+"""The list `annotations` of a file in COCO's format as arrays: 860,001 entries are too many to go through singly."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lit_vision.data.formats import objects
+from lit_vision.data.formats.findings import Finding
+from lit_vision.data.formats.objects import Bools, Floats, Images, Ints, Objects
+
+Entry = Mapping[str, Any]
+
+_TOLERANCE = 1.0  # pixels
+
+
+class Place(NamedTuple):
+    """What objects are looked up in: their file, all its image ids, and the label of each category id."""
+
+    file: Path
+    ids: set[int]
+    labels: dict[int, int]
+
+
+def read(content: list[Any], images: Images, place: Place, findings: list[Finding]) -> Objects:
+    """The sound objects of some images; what is wrong with the others is added to the findings.
+
+    Args:
+        content: The file's list `annotations`.
+        images: The images at hand; objects of other images of the file are passed over.
+        place: What objects are looked up in.
+        findings: Gets a finding for each object that is left out or clipped.
+    """
+    entries = _dicts(content, place.file, findings)
+    positions = {number: position for position, number in enumerate(images.ids)}
+    image_ids = _column(entries, "image_id")
+    owners = np.array([positions.get(number, -1) for number in image_ids], dtype=np.int64)
+    for index in np.flatnonzero(owners < 0).tolist():
+        if image_ids[index] not in place.ids:
+            text = f"image_id {image_ids[index]!r} is not among the images"
+            findings.append(Finding(place.file, _name(entries[index]), "unknown image", text))
+    mine = np.flatnonzero(owners >= 0)
+    return _sound([entries[index] for index in mine.tolist()], owners[mine], images.sizes, place, findings)
+
+
+def _sound(entries: Sequence[Entry], owners: Ints, sizes: Ints, place: Place, findings: list[Finding]) -> Objects:
+    """The objects whose box, category and id are right."""
+    labels = np.array([place.labels.get(number, -1) for number in _column(entries, "category_id")], dtype=np.int64)
+    once = _first_of_each(_column(entries, "id"))
+    boxes, verdict = objects.check(_boxes(entries), sizes[owners], _TOLERANCE)
+
+    def describe(index: int) -> tuple[Path, str, str]:
+        return place.file, _name(entries[index]), f"bbox {entries[index].get('bbox')}"
+
+    for index in np.flatnonzero(labels < 0).tolist():
+        text = f"category_id {entries[index].get('category_id')!r} is not among the categories"
+        findings.append(Finding(place.file, _name(entries[index]), "unknown category", text))
+    for index in np.flatnonzero(~once).tolist():
+        findings.append(Finding(place.file, _name(entries[index]), "duplicate id", "this annotation id is there twice"))
+    findings.extend(verdict.findings(sizes[owners], describe))
+    crowd = np.array([bool(flag) for flag in _column(entries, "iscrowd")], dtype=np.bool_)
+    found = Objects(owners, boxes, labels, crowd, np.zeros_like(crowd), _areas(entries, boxes))
+    return found.take(verdict.sound & (labels >= 0) & once)
+
+
+def _dicts(content: list[Any], file: Path, findings: list[Finding]) -> list[Entry]:
+    for position, entry in enumerate(content):
+        if not isinstance(entry, dict):
+            text = f"expected an object with image_id and bbox, got {entry!r:.60}"
+            findings.append(Finding(file, f"annotations[{position}]", "bad annotation", text))
+    return [entry for entry in content if isinstance(entry, dict)]
+
+
+def _column(entries: Sequence[Entry], key: str) -> list[Any]:
+    """One field of all entries; what cannot be looked up (lists) becomes its text."""
+    values = [entry.get(key) for entry in entries]
+    return [value if value.__hash__ else str(value) for value in values]
+
+
+def _first_of_each(ids: Sequence[Any]) -> Bools:
+    """Where a value stands for the first time; objects without an id need none."""
+    first = {number: index for index, number in zip(range(len(ids) - 1, -1, -1), reversed(ids), strict=True)}
+    return np.array([number is None or first[number] == index for index, number in enumerate(ids)], dtype=np.bool_)
+
+
+def _boxes(entries: Sequence[Entry]) -> Floats:
+    """COCO's x, y, width, height as xyxy, float64 [M, 4]; NaN where there are no four numbers."""
+    values = [entry.get("bbox") for entry in entries]
+    try:
+        found = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    if found.ndim != 2 or found.shape[1] != 4:
+        found = np.array([_four(value) for value in values], dtype=np.float64).reshape(-1, 4)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
+
+
+def _four(value: Any) -> list[float]:
+    try:
+        x, y, width, height = (float(number) for number in value)
+    except (TypeError, ValueError):
+        return [math.nan] * 4
+    return [x, y, width, height]
+
+
+def _areas(entries: Sequence[Entry], boxes: Floats) -> Floats:
+    """The file's areas (of masks, in COCO), the box's where there is none."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    stated = np.array([_number(entry.get("area")) for entry in entries], dtype=np.float64)
+    return np.where(np.isfinite(stated) & (stated >= 0), stated, sides.prod(1))
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _name(entry: Entry) -> str:
+    return f"annotation {entry.get('id', 'without id')} of image {entry.get('image_id')}"

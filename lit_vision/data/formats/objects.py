@@ -1,0 +1,143 @@
+"""The objects of annotation files on their way to `Annotations`: which boxes can be trained on, and whose they are.
+
+All boxes of a split are judged at once: COCO has 860,001 of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from lit_vision.data.formats.annotations import Annotations
+from lit_vision.data.formats.findings import Finding
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Describe = Callable[[int], tuple[Path, str, str]]
+
+# Thinner boxes vanish in float32, and the logarithm of a width of zero is what turns a loss into NaN. COCO's files are
+# written in hundredths of a pixel.
+THINNEST = 0.005
+
+
+class Images(NamedTuple):
+    """The images of a split: the first fields of `Annotations`, with `sizes` as int64 [N, 2]."""
+
+    folder: Path
+    files: Sequence[str]
+    ids: Sequence[int]
+    names: Sequence[str]
+    sizes: Ints
+
+
+class Objects(NamedTuple):
+    """M objects in any order.
+
+    Attributes:
+        owners: int64 [M], position of the object's image.
+        boxes: float64 [M, 4], xyxy pixels, lower right exclusive.
+        labels: int64 [M].
+        crowd: bool [M].
+        difficult: bool [M].
+        area: float64 [M].
+    """
+
+    owners: Ints
+    boxes: Floats
+    labels: Ints
+    crowd: Bools
+    difficult: Bools
+    area: Floats
+
+    def take(self, chosen: Ints | Bools) -> "Objects":
+        """Some of the objects."""
+        owners, boxes, labels, crowd, difficult, area = self
+        return Objects(owners[chosen], boxes[chosen], labels[chosen], crowd[chosen], difficult[chosen], area[chosen])
+
+
+class Verdict(NamedTuple):
+    """What is wrong with each of M boxes: at most one of these.
+
+    Attributes:
+        not_finite: bool [M], NaN or infinite, or no four numbers.
+        zero_size: bool [M], no width or no height, or a negative one.
+        outside: bool [M], no part lies within the image.
+        clipped: bool [M], a part lies outside; the only one that is no reason to leave the box out.
+    """
+
+    not_finite: Bools
+    zero_size: Bools
+    outside: Bools
+    clipped: Bools
+
+    @property
+    def sound(self) -> Bools:
+        """The boxes that may be used, bool [M]."""
+        return ~(self.not_finite | self.zero_size | self.outside)
+
+    def findings(self, sizes: Ints, describe: Describe) -> Iterator[Finding]:
+        """A finding for each box that is not as it should be.
+
+        Args:
+            sizes: int64 [M, 2], height and width of each box's image.
+            describe: Gives a box's file, its name, and the box in the file's own words.
+        """
+        told = (
+            (self.not_finite, "not a box", "expected four finite numbers"),
+            (self.zero_size, "zero size", "it has no width or no height"),
+            (self.outside, "outside the image", "no part of it lies within {1} x {0} pixels"),
+            (self.clipped, "clipped", "it sticks out of {1} x {0} pixels"),
+        )
+        for mask, kind, text in told:
+            for index in np.flatnonzero(mask).tolist():
+                file, name, box = describe(index)
+                yield Finding(file, name, kind, f"{box}; {text.format(*sizes[index])}", mask is not self.clipped)
+
+
+def check(boxes: Floats, sizes: Ints, tolerance: float = 0.0) -> tuple[Floats, Verdict]:
+    """Judges boxes and clips those that stick out of their image.
+
+    Args:
+        boxes: [M, 4] xyxy pixels, lower right exclusive.
+        sizes: [M, 2], height and width of each box's image.
+        tolerance: Pixels by which a box may stick out and is left as it is.
+
+    Returns:
+        The boxes, clipped where the verdict says so, and the verdict.
+    """
+    limit = sizes[:, [1, 0, 1, 0]].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        inside = np.minimum(np.maximum(boxes, 0), limit)
+        not_finite = _any(~np.isfinite(boxes))
+        zero_size = ~not_finite & _thin(boxes)
+        outside = ~not_finite & ~zero_size & _thin(inside)
+        clipped = ~not_finite & ~zero_size & ~outside & _any(np.abs(boxes - inside) > tolerance)
+    return np.where(clipped[:, None], inside, boxes), Verdict(not_finite, zero_size, outside, clipped)
+
+
+def assemble(images: Images, objects: Objects) -> Annotations:
+    """Sorts objects by image, keeping their order within each."""
+    ordered = objects.take(np.argsort(objects.owners, kind="stable"))
+    counts = np.bincount(ordered.owners, minlength=len(images.files))
+    return Annotations(
+        images.folder,
+        images.files,
+        torch.tensor(images.ids, dtype=torch.int64),
+        images.names,
+        torch.from_numpy(images.sizes),
+        torch.from_numpy(np.concatenate([[0], counts.cumsum()]).astype(np.int64)),
+        *(torch.from_numpy(field) for field in ordered[1:]),
+    )
+
+
+def _thin(boxes: Floats) -> Bools:
+    return _any(boxes[:, 2:] - boxes[:, :2] < THINNEST)
+
+
+def _any(flags: Bools) -> Bools:
+    """Whether any flag of a row is set."""
+    return np.asarray(flags.any(axis=1))

@@ -1,0 +1,109 @@
+"""Photographs: read from disk by worker processes, transformed one by one, stacked into batches."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from lit_vision.data.pipelines import decode, loading
+from lit_vision.data.pipelines.collate import collate
+from lit_vision.data.pipelines.pipeline import ImagePipeline, Split, name_of
+from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
+from lit_vision.data.pipelines.transforms import PCALighting, RandomShortSide
+from lit_vision.types import Batch, Sample
+
+Transform = torch.nn.Module
+
+# Averages of ImageNet's training images in 0..1, the values that torchvision's weights were trained with.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Photographs(ImagePipeline):
+    """Images of any size, decoded and transformed in worker processes; uint8 all the way to the device.
+
+    What a transform draws is a pure function of (seed, epoch, sample), whatever the number of workers.
+
+    Args:
+        train: Transforms of training images, uint8 [3, H, W] in and out.
+        eval: Transforms of validation and test images.
+        mean: Three numbers in 0..1.
+        std: Three numbers.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Transform],
+        eval: Sequence[Transform],
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        self.train = v2.Compose(list(train) or [v2.Identity()])
+        self.eval = v2.Compose(list(eval) or [v2.Identity()])
+        self.mean = tuple(mean)
+        self.std = tuple(std)
+        self.input_size = _output_size(self.eval)
+
+    def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
+        """Reads, augments and stacks."""
+        return loading.loader(
+            partial(_sample, split, self.train), batches, collate, seed, workers, partial(name_of, split)
+        )
+
+    def eval_loader(self, split: Split, batches: EvalBatches, workers: int) -> Iterable[Batch[Tensor]]:
+        """Reads, resizes and stacks."""
+        name = partial(name_of, split)
+        return loading.loader(partial(_sample, split, self.eval), batches, collate, 0, workers, name)
+
+    def statistics(self, split: Split) -> tuple[Tensor, Tensor]:
+        """The given numbers: a pass over a large training set is not worth its time."""
+        return torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """The evaluation transforms."""
+        prepared: Tensor = self.eval(image)
+        return prepared
+
+
+def paper(low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256) -> Photographs:
+    """The ResNet paper's training (Section 3.4) and a centre crop for tests.
+
+    Args:
+        low: Smallest short side in training.
+        high: Largest short side in training.
+        crop: Side of the crop, in training and test.
+        short_side: Short side in test.
+    """
+    train = [RandomShortSide(low, high), v2.RandomCrop(crop), v2.RandomHorizontalFlip(), PCALighting()]
+    return Photographs(train, centre(short_side, crop))
+
+
+def modern(crop: int = 224, short_side: int = 256) -> Photographs:
+    """Crops of random area and aspect ratio, as most public trainers do since Inception.
+
+    Args:
+        crop: Side of the crop.
+        short_side: Short side in test.
+    """
+    return Photographs(
+        [v2.RandomResizedCrop(crop, antialias=True), v2.RandomHorizontalFlip()], centre(short_side, crop)
+    )
+
+
+def centre(short_side: int, crop: int) -> list[Transform]:
+    """Short side and centre crop."""
+    return [v2.Resize(short_side, antialias=True), v2.CenterCrop(crop)]
+
+
+def _sample(split: Split, transform: Transform, index: int) -> Sample[int]:
+    source = split.images[index]
+    image = source if isinstance(source, Tensor) else decode.read(source)
+    return Sample(transform(image), int(split.labels[index]))
+
+
+def _output_size(transform: v2.Compose) -> tuple[int, int] | None:
+    """The size that evaluation ends at, where its last transform fixes one."""
+    size = getattr(transform.transforms[-1], "size", None) if transform.transforms else None
+    return (int(size[0]), int(size[1])) if isinstance(size, Sequence) and len(size) == 2 else None

@@ -1,0 +1,145 @@
+"""Checks classes and keys of a configuration before anything is built: a slip is told with its nearest right name.
+
+jsonargparse would refuse the same slips, in some fifty lines.
+"""
+
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jsonargparse._parameter_resolvers import get_signature_parameters
+
+from lit_vision import nearest
+from lit_vision.errors import InputError
+from lit_vision.experiment import compose
+from lit_vision.experiment.recipes import Experiment
+
+SECTIONS = ("model", "data", "trainer", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
+
+# What a checkpoint may name unless the user vouches for it (architecture §5).
+TRUSTED = ("lit_vision.", "torch.", "torchvision.", "lightning.")
+
+
+def names(experiment: Experiment) -> None:
+    """Checks every section, class path and argument name.
+
+    Raises:
+        InputError: Names file or option, key, and the nearest valid choice.
+    """
+    from lightning import Trainer
+
+    for section in experiment.config:
+        if section not in SECTIONS:
+            where = experiment.source_of(section)
+            raise InputError(f"{where}: unknown key {section!r}; {nearest.hint(section, (*SECTIONS, 'card'))}")
+    for section in ("data", "model"):
+        if compose.class_path(experiment.config.get(section)) is None:
+            raise InputError(f"{experiment.name}: {section} needs a class_path; see lit-vision recipes ls for examples")
+    _arguments(Trainer, experiment.config.get("trainer") or {}, "trainer", experiment)
+    for section in ("data", "model"):
+        _value(experiment.config[section], section, experiment)
+
+
+def only_trusted(config: Any, file: str) -> None:
+    """Checks that a checkpoint's configuration names only classes of known packages.
+
+    Raises:
+        InputError: Names the class and the option that trusts it.
+    """
+    for path in _class_paths(config):
+        if not path.startswith(TRUSTED):
+            raise InputError(
+                f"{file} asks for {path}, which is outside {', '.join(name.rstrip('.') for name in TRUSTED)};\n"
+                "give --trust-code if you trust whoever made the file"
+            )
+
+
+def load(path: str, where: str = "") -> Any:
+    """The class or function that a class path names.
+
+    Raises:
+        InputError: If module or name do not exist; names the nearest.
+    """
+    module_name, _, name = path.rpartition(".")
+    prefix = f"{where}: " if where else ""
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        parent = missing.rpartition(".")[0]
+        raise InputError(f"{prefix}{path}: there is no module {missing!r}; {_modules_hint(missing, parent)}") from None
+    if not hasattr(module, name):
+        choices = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise InputError(f"{prefix}{module_name} has no {name!r}; {nearest.hint(name, choices)}")
+    return getattr(module, name)
+
+
+def _value(value: Any, key: str, experiment: Experiment) -> None:
+    """Checks a value and everything below it."""
+    path = compose.class_path(value)
+    if path and (compose.is_part(value) or path.startswith("lit_vision.")):
+        target = load(path, f"{experiment.source_of(key)}: {key}")
+        arguments = value.get("init_args") or {} if compose.is_part(value) else {}
+        _arguments(target, arguments, key, experiment)
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            _value(entry, f"{key}[{index}]", experiment)
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            _value(entry, f"{key}.{name}", experiment)
+
+
+def _arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, experiment: Experiment) -> None:
+    accepted = _parameters(target)
+    for name, value in arguments.items():
+        full = f"{key}.{name}"
+        if name not in accepted:
+            owner = getattr(target, "__name__", str(target))
+            raise InputError(
+                f"{experiment.source_of(full)}: unknown key {full}; {owner} takes no {name!r}; "
+                f"{nearest.hint(name, accepted)}"
+            )
+        concrete = _concrete_class(accepted[name])
+        if concrete and isinstance(value, dict) and not compose.is_part(value):
+            _arguments(concrete, value, full, experiment)
+        else:
+            _value(value, full, experiment)
+
+
+def _parameters(target: Callable[..., Any]) -> dict[str, Any]:
+    """Argument names and annotations, those that `**kwargs` passes on included."""
+    # jsonargparse follows `**kwargs` through calls and base classes; it has no public name for that.
+    method = "__init__" if isinstance(target, type) else None
+    return {parameter.name: parameter.annotation for parameter in get_signature_parameters(target, method)}
+
+
+def _concrete_class(annotation: Any) -> type | None:
+    """The class of our own that an annotation names, an optional one too; its mapping needs no class path."""
+    kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    ours = [kind for kind in kinds if isinstance(kind, type) and kind.__module__.startswith("lit_vision.")]
+    return ours[0] if len(ours) == 1 and not inspect.isabstract(ours[0]) else None
+
+
+def _class_paths(config: Any) -> Iterator[str]:
+    path = compose.class_path(config)
+    if path and (compose.is_part(config) or "." in path):
+        yield path
+    if isinstance(config, dict):
+        for value in config.values():
+            yield from _class_paths(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _class_paths(value)
+
+
+def _modules_hint(missing: str, parent: str) -> str:
+    import pkgutil
+
+    if not parent:
+        return "is its package installed?"
+    package = importlib.import_module(parent)
+    siblings = [f"{parent}.{entry.name}" for entry in pkgutil.iter_modules(getattr(package, "__path__", []))]
+    return nearest.hint(missing, siblings)

@@ -1,0 +1,224 @@
+"""Finding recipes by name and turning recipe, row, overlays and options into one configuration. No torch here."""
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lit_vision import nearest
+from lit_vision.errors import InputError
+from lit_vision.experiment import card as cards
+from lit_vision.experiment import compose, yamlio
+from lit_vision.experiment.card import Card, Row
+from lit_vision.experiment.compose import Config
+
+OVERLAYS = "overlays"
+
+# What a machine may change without changing the experiment (architecture §5, overlays). Everything else that differs
+# from recipe and row turns a run into a stand-in.
+HARDWARE = (
+    *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy", "precision", "benchmark")),
+    *(f"trainer.{name}" for name in ("logger", "enable_progress_bar", "enable_model_summary", "log_every_n_steps")),
+    *(f"trainer.{name}" for name in ("profiler", "default_root_dir", "deterministic", "plugins")),
+    *(f"trainer.{name}" for name in ("val_check_interval", "num_sanity_val_steps", "accumulate_grad_batches")),
+    *(f"data.{name}" for name in ("root", "train", "val", "test", "download")),
+    *(f"data.{name}" for name in ("num_workers", "max_per_device", "eval_batch_size", "seed")),
+    *("model.channels_last", "model.compile", "seed_everything", "checkpoint", "ckpt_path"),
+)
+
+
+@dataclass
+class Experiment:
+    """One resolved experiment: what will run, and what it stands for.
+
+    Attributes:
+        name: Recipe name (`resnet/cifar10`), or the stem of a user's own file.
+        card: The recipe's card; an empty one for files without.
+        row: Name of the row that applies, if any.
+        config: Plain configuration for the command line, without card and origin.
+        changed: Dotted keys that differ from recipe and row beyond the hardware.
+        dropped: Arguments that went with a changed class, to be printed once.
+        sources: Dotted key to the file or option that last set it, for messages.
+    """
+
+    name: str
+    card: Card = field(default_factory=Card)
+    row: str | None = None
+    config: Config = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+    card_content: Config = field(default_factory=dict)
+
+    def expected(self) -> Row | None:
+        """The row with the card's metric and split filled in; None where no row applies."""
+        return self.card.row(self.row, self.name) if self.row else None
+
+    def record(self, keys: Iterable[str], source: str) -> None:
+        """Notes who set some dotted keys; later notes come last."""
+        for key in keys:
+            self.sources.pop(key, None)
+            self.sources[key] = source
+
+    def source_of(self, key: str) -> str:
+        """The file or option that set `key`: the last one at or below it, else the nearest above it."""
+        parts = [part for part in key.split(".") if part != "init_args"]
+        for length in range(len(parts), 0, -1):
+            above = ".".join(parts[:length])
+            within = [source for name, source in self.sources.items() if f"{name}.".startswith(f"{above}.")]
+            if within:
+                return within[-1]
+        return self.name
+
+
+def folder() -> Path:
+    """The recipes: of the checkout this package runs from, else the copy that the wheel carries."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "recipes"
+    return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "recipes"
+
+
+def names() -> list[str]:
+    """All recipes by name, overlays left out."""
+    found = sorted(str(path.relative_to(folder()).with_suffix("")) for path in folder().glob("*/*.yaml"))
+    return [name for name in found if not name.startswith(f"{OVERLAYS}/")]
+
+
+def find(name: str) -> Path:
+    """The file of a path or a recipe's name.
+
+    Raises:
+        InputError: If there is neither; names the nearest recipe.
+    """
+    for path in (Path(name), folder() / name, folder() / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    overlays = [f"{OVERLAYS}/{path.stem}" for path in (folder() / OVERLAYS).glob("*.yaml")]
+    raise InputError(f"no file and no recipe {name!r}; {nearest.hint(name, [*names(), *overlays])}")
+
+
+def name_of(path: Path) -> str:
+    """`resnet/cifar10` for a file of ours, the stem for any other."""
+    inside = path.resolve()
+    home = folder().resolve()
+    return str(inside.relative_to(home).with_suffix("")) if inside.is_relative_to(home) else path.stem
+
+
+def read_card(name: str) -> Card:
+    """The card of a recipe."""
+    path = find(name)
+    return cards.parse(yamlio.load(path).get("card", {}), str(path))
+
+
+def every_row() -> Iterator[tuple[str, Card, str, Row]]:
+    """All rows of all recipes: recipe name, card, row name, completed row."""
+    for name in names():
+        card = read_card(name)
+        for row in card.rows:
+            yield name, card, row, card.row(row, name)
+
+
+def evidence() -> dict[str, dict[str, str]]:
+    """Evidence level by recipe and row, as derived into `evidence.json`."""
+    content: dict[str, dict[str, str]] = json.loads((folder() / "evidence.json").read_text(encoding="utf-8"))
+    return content
+
+
+def resolve(
+    configs: Sequence[str], row: str | None = None, options: Sequence[tuple[str, Any]] = (), base: Config | None = None
+) -> Experiment:
+    """Composes recipe, later files, row and options, in this order of precedence.
+
+    Args:
+        configs: Paths or recipe names; the first is the recipe, the others are overlays.
+        row: Row whose `set` applies to the recipe before overlays and options.
+        options: Dotted keys and plain values from the command line, applied last.
+        base: A resolved configuration to start from when there are no files (that of a checkpoint).
+    """
+    experiment = _open(configs[0]) if configs else _from_content(base or {}, "the checkpoint")
+    _apply_row(experiment, row)
+    original = copy.deepcopy(experiment.config)
+    for name in configs[1:]:
+        path = find(name)
+        content = _asked(yamlio.load(path))
+        if "card" in content:
+            raise InputError(f"{path} is a recipe of its own; a second --config is an overlay and has no card")
+        experiment.dropped += compose.merge(experiment.config, content, str(path))
+        experiment.record(compose.flatten(content), str(path))
+    for key, value in options:
+        if _is_wandb(key):
+            continue
+        experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
+        experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
+    _pass_seed(experiment.config)
+    experiment.changed += [key for key in compose.differing(original, experiment.config) if not _is_hardware(key)]
+    return experiment
+
+
+def _open(name: str) -> Experiment:
+    path = find(name)
+    experiment = _from_content(yamlio.load(path), str(path))
+    if not experiment.name:
+        experiment.name = name_of(path)
+    return experiment
+
+
+def _from_content(content: Config, source: str) -> Experiment:
+    """A recipe, or a saved configuration, whose `origin` tells the recipe and row it came from."""
+    content = copy.deepcopy(_asked(content))
+    card_content = content.pop("card", None) or {}
+    origin = content.pop("origin", None) or {}
+    sources = dict.fromkeys(compose.flatten(content), source)
+    return Experiment(
+        name=origin.get("recipe", ""),
+        card=cards.parse(card_content, source),
+        row=origin.get("row"),
+        config=content,
+        changed=list(origin.get("changed", [])),
+        sources=sources,
+        card_content=card_content,
+    )
+
+
+def _apply_row(experiment: Experiment, row: str | None) -> None:
+    """Applies the row's `set`; without a row, the row that sets nothing is the recipe itself."""
+    if row is None:
+        plain = [name for name, entry in experiment.card.rows.items() if not entry.set]
+        experiment.row = experiment.row or next(iter(plain), None)
+        return
+    if experiment.row:
+        if row != experiment.row:
+            raise InputError(
+                f"--row {row}: this configuration is already resolved for row {experiment.row!r}; "
+                f"start from --config {experiment.name} --row {row!r}"
+            )
+        return
+    for key, value in experiment.card.row(row, experiment.name).set.items():
+        experiment.dropped += compose.set_key(experiment.config, key, value, f"row {row}")
+        experiment.record([key], f"row {row!r} of {experiment.name}")
+    experiment.row = row
+
+
+def _pass_seed(config: Config) -> None:
+    """One seed for everything: the data module's is the run's unless it is given its own."""
+    data = config.get("data")
+    if compose.class_path(data) and isinstance(config.get("seed_everything"), int):
+        part = compose.is_part(data) and (data.get("init_args") or {})
+        if not part or "seed" not in part:
+            compose.set_key(config, "data.seed", config["seed_everything"])
+
+
+def _asked(content: Config) -> Config:
+    """A file's content without what W&B wrote into it for itself."""
+    return {key: value for key, value in content.items() if not _is_wandb(key)}
+
+
+def _is_wandb(key: str) -> bool:
+    """Whether a key is W&B's own: a sweep's agent may hand such keys on beside the parameters."""
+    return key.partition(".")[0] in ("_wandb", "wandb_version")
+
+
+def _is_hardware(key: str) -> bool:
+    return any(key == allowed or key.startswith(f"{allowed}.") for allowed in HARDWARE)

@@ -1,0 +1,192 @@
+"""Checkpoints on disk: written so that no kill tears them, read safely, and with the configuration they carry.
+
+    checkpoints/
+        last.ckpt          the newest state, which a run continues from
+        previous.ckpt      the one before; what it continues from if `last.ckpt` is damaged or gone
+        last.safetensors   weights alone, once training is done
+        best-STEP.ckpt, step-STEP.ckpt   the best and the milestones, if asked for; each with its .safetensors
+
+A run's files are named by nothing but their place in this folder, so it can be moved or copied as a whole.
+"""
+
+import copy
+import errno
+import hashlib
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import safetensors.torch
+import torch
+
+from lit_vision import console, launch
+from lit_vision.errors import InputError
+from lit_vision.experiment import names as check
+from lit_vision.experiment.compose import Config
+from lit_vision.runs import durable
+
+LAST, PREVIOUS, DAMAGED = "last.ckpt", "previous.ckpt", "damaged.ckpt"
+MARK = b"sha256 of all before:"
+
+
+def read(path: str) -> dict[str, Any]:
+    """A checkpoint's content; only tensors and plain types are ever unpickled.
+
+    Raises:
+        InputError: If there is no such file, or it is no readable checkpoint.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except FileNotFoundError:
+        raise InputError(f"--ckpt_path {path}: there is no such file") from None
+    except Exception as error:
+        raise InputError(f"--ckpt_path {path}: not a readable checkpoint ({console.first_line(error)})") from None
+    return content
+
+
+def verify(path: Path) -> None:
+    """Reads a checkpoint back whole: every byte against the digest at its end, and that torch can load it.
+
+    A file without a digest is held to the checksums of its records, which torch writes but does not look at.
+
+    Raises:
+        OSError: If it cannot be opened, or is torn or altered.
+    """
+    try:
+        intact = _matches_digest(path)
+        if intact is None:
+            with zipfile.ZipFile(path) as archive:
+                intact = archive.testzip() is None
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except OSError:
+        raise
+    except Exception as error:
+        raise durable.TornError(errno.EIO, f"does not read back: {console.first_line(error)}") from None
+    if not intact:
+        raise durable.TornError(errno.EIO, "does not read back: its content was altered")
+
+
+def _write(content: dict[str, Any], file: BinaryIO) -> None:
+    """A checkpoint as torch writes it, and behind it a digest, over which readers of zip files pass."""
+    digest = _Digest(file)
+    torch.save(content, digest)  # type: ignore[arg-type]  # it asks for no more than `write` and `flush`
+    file.write(MARK + digest.hash.digest())
+
+
+class _Digest:
+    """Passes bytes on to a file and sums them up."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        """The digest is yet to come; the file's owner flushes all of it."""
+
+
+def _matches_digest(path: Path) -> bool | None:
+    """Whether the content is what the digest says; None if there is none."""
+    content = max(0, path.stat().st_size - len(MARK) - hashlib.sha256().digest_size)
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        for start in range(0, content, durable.BUFFER):
+            total.update(file.read(min(durable.BUFFER, content - start)))
+        end = file.read()
+    return end[len(MARK) :] == total.digest() if end.startswith(MARK) else None
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Writes a checkpoint; a `last.ckpt` that it replaces becomes `previous.ckpt`.
+
+    At every instant one of the two is whole.
+
+    Raises:
+        InputError: If the disk is full, or the folder cannot be written to or is gone.
+    """
+    beside = durable.write(path, partial(_write, content), verify)
+    if path.name == LAST and path.is_file():
+        durable.put(path, path.with_name(PREVIOUS))
+    durable.put(beside, path)
+
+
+def export_weights(path: Path) -> None:
+    """Writes a checkpoint's weights beside it as safetensors, which anything can read.
+
+    Raises:
+        InputError: See `write`.
+    """
+    state = read(str(path))["state_dict"]
+    data = safetensors.torch.save({name: value.contiguous().clone() for name, value in state.items()})
+    weights = path.with_suffix(".safetensors")
+    durable.put(durable.write(weights, lambda file: file.write(data), safetensors.torch.load_file), weights)
+
+
+def recover(folder: Path) -> Path | None:
+    """The checkpoint to continue from, proven readable; None if none was ever written.
+
+    Where `last.ckpt` is damaged or gone, `previous.ckpt` takes its place and the user is told.
+
+    Raises:
+        InputError: If there are checkpoints, but none can be read.
+    """
+    last, previous = folder / LAST, folder / PREVIOUS
+    if launch.rank() > 0:
+        # Rank zero may be renaming at this moment: first one name, then the other.
+        return last if previous.exists() or last.exists() else None
+    fault = _fault(last)
+    if fault is None:
+        return last
+    if not last.exists() and not previous.exists():
+        return None
+    if (other := _fault(previous)) is not None:
+        raise InputError(
+            f"no checkpoint of {folder} can be read: {LAST} {fault}; {PREVIOUS} {other};\n"
+            f"restore one of them, or start another run"
+        )
+    console.say(f"warning: {last} {fault}; going on from the checkpoint before it, {previous.name}")
+    if last.exists():
+        durable.put(last, folder / DAMAGED)
+    durable.put(previous, last)
+    return last
+
+
+def _fault(path: Path) -> str | None:
+    """What is wrong with a checkpoint, None if nothing is."""
+    try:
+        verify(path)
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def configuration(content: dict[str, Any], path: str, trust_code: bool) -> Config:
+    """The resolved configuration that `lit-vision fit` put into a checkpoint.
+
+    Its `weights:` are null, because the checkpoint brings its own and must not ask for a download.
+
+    Raises:
+        InputError: If it carries none, or names classes outside the known packages.
+    """
+    config = content.get("lit_vision", {}).get("config")
+    if config is None:
+        raise InputError(
+            f"{path} carries no configuration (it was not written by lit-vision fit); give its recipe by --config"
+        )
+    if not trust_code:
+        check.only_trusted({key: config.get(key) for key in ("model", "data", "trainer")}, path)
+    cleaned: Config = without_weights(copy.deepcopy(config))
+    return cleaned
+
+
+def without_weights(config: Any) -> Any:
+    """A configuration whose `weights:` are null at every depth."""
+    if isinstance(config, dict):
+        return {key: None if key == "weights" else without_weights(value) for key, value in config.items()}
+    return [without_weights(value) for value in config] if isinstance(config, list) else config

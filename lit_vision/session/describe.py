@@ -1,0 +1,36 @@
+"""What an experiment will do, told without doing it: parameters, multiply-adds, schedule, images seen."""
+
+import dataclasses
+from typing import Any
+
+from lit_vision.experiment import names as check
+from lit_vision.experiment.recipes import Experiment
+from lit_vision.models import counts
+from lit_vision.runs import checkpoints
+from lit_vision.session.assembler import assemble
+
+
+def facts(experiment: Experiment) -> dict[str, str]:
+    """Label and text of everything that can be said before a run; builds the model, reads no data."""
+    check.names(experiment)
+    # The shape of a network needs no download.
+    shown = dataclasses.replace(experiment, config=checkpoints.without_weights(experiment.config))
+    assembler = assemble(shown, [])
+    assembler.build()
+    model: Any = assembler.model
+    data: Any = assembler.datamodule
+    network = getattr(model, "network", model)
+    found = {"recipe": experiment.name, "row": experiment.row or "-"}
+    if (row := experiment.expected()) and row.value is not None:
+        found["expected"] = f"{row.metric} {row.value:g} ± {row.tolerance:g} on {row.split} ({row.where})"
+    found["parameters"] = f"{counts.parameters(network):,}"
+    size = getattr(data.pipeline, "input_size", None)
+    if size and network is not model:
+        cost = counts.multiply_adds(network, size)
+        found["multiply-adds"] = f"{cost:,} per image of {size[0]} x {size[1]}"
+    steps = assembler.trainer.max_steps
+    if steps > 0:
+        epoch = max(1, data.num_train // data.batch_size)
+        found["schedule"] = f"{steps:,} iterations of {data.batch_size} images, {steps / epoch:.1f} epochs of {epoch:,}"
+        found["images seen"] = f"{steps * data.batch_size:,}"
+    return found

@@ -1,0 +1,196 @@
+"""The pipeline of images with boxes: what reaches the device, and that nothing depends on the number of workers."""
+
+import pytest
+import torch
+from torchvision.transforms import v2
+
+from lit_vision.data.boxes import BoxData
+from lit_vision.data.coco import COCO
+from lit_vision.data.digit_scenes import DigitScenes
+from lit_vision.data.pipelines.scenes import BoxPipeline, apply, short_side, without_empty
+from lit_vision.data.voc import VOC, VocFormat
+from lit_vision.errors import InputError
+from lit_vision.types import Target
+from tests.twins import coco, voc
+
+
+def target(*boxes, size=(40, 60)):
+    corners = torch.tensor(boxes, dtype=torch.float64).view(-1, 4)
+    count = len(corners)
+    flags = torch.zeros(count, dtype=torch.bool)
+    return Target(
+        corners.float(),
+        torch.arange(count),
+        flags,
+        flags,
+        (corners[:, 2:] - corners[:, :2]).prod(1),
+        torch.tensor(7),
+        torch.tensor(size),
+        corners,
+    )
+
+
+def test_boxes_are_resized_and_mirrored_with_their_image():
+    image = torch.zeros((3, 40, 60), dtype=torch.uint8)
+    image[:, 10:20, 6:18] = 255
+    wanted = target((6, 10, 18, 20))
+    double, moved = apply(v2.Compose([v2.Resize([80]), v2.RandomHorizontalFlip(p=1.0)]), image, wanted)
+    assert double.shape == (3, 80, 120)
+    assert type(double) is torch.Tensor
+    assert type(moved.boxes) is torch.Tensor
+    assert moved.boxes.tolist() == [[120 - 36, 20, 120 - 12, 40]]
+    # What is evaluated against stays as the file has it.
+    assert moved.original_boxes.tolist() == [[6, 10, 18, 20]]
+    x1, y1, x2, y2 = (int(side) for side in moved.boxes[0])
+    assert double[0, y1:y2, x1:x2].float().mean() > 240
+    assert double[0, :, : x1 - 2].max() == 0
+
+
+def test_the_short_side_goes_to_its_size_unless_the_long_one_passes_the_cap():
+    pipeline = short_side([20], test=20, cap=100)
+    assert pipeline.prepare(torch.zeros((3, 40, 60), dtype=torch.uint8)).shape == (3, 20, 30)
+    assert pipeline.prepare(torch.zeros((3, 40, 400), dtype=torch.uint8)).shape == (3, 10, 100)
+
+
+def test_objects_that_a_crop_removes_are_not_trained_on():
+    cropped = target((0, 0, 10, 10), (20, 20, 20, 30), (5, 5, 6, 6))
+    kept = without_empty(cropped)
+    assert kept.labels.tolist() == [0, 2]
+    assert all(len(part) == 2 for part in (kept.boxes, kept.crowd, kept.difficult, kept.area, kept.original_boxes))
+
+
+@pytest.fixture
+def data(tmp_path):
+    def build(**options):
+        root = tmp_path / "coco"
+        if not root.is_dir():
+            coco.write(root)
+        options = {"batch_size": 2, "pipeline": short_side([30, 40, 50], test=40, cap=80), "seed": 3} | options
+        return COCO(str(root), **options)
+
+    return build
+
+
+def batches(module, loader):
+    module.setup()
+    return list(getattr(module, loader)())
+
+
+@pytest.mark.parametrize("loader", ["train_dataloader", "val_dataloader"])
+def test_batches_do_not_depend_on_the_number_of_workers(data, loader):
+    alone, together = batches(data(), loader), batches(data(num_workers=2), loader)
+    assert len(alone) == len(together) > 0
+    for one, other in zip(alone, together, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.sizes, other.sizes)
+        for left, right in zip(one.targets, other.targets, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def test_batches_are_uint8_padded_to_32_and_of_one_orientation(data):
+    module = data()
+    for batch in batches(module, "train_dataloader"):
+        assert batch.images.dtype == torch.uint8
+        assert all(side % 32 == 0 for side in batch.images.shape[2:])
+        wide = batch.sizes[:, 1] > batch.sizes[:, 0]
+        assert bool(wide.all()) or not bool(wide.any())
+        for image, (height, width) in zip(batch.images, batch.sizes.tolist(), strict=True):
+            assert image[:, height:].sum() == image[:, :, width:].sum() == 0
+
+
+def test_images_without_objects_are_left_out_of_training_only(data):
+    module = data()
+    module.setup()
+    # Six images, the last without an object; one more holds nothing but a crowd region or not, as the twin has it.
+    kept = data(keep_empty=True)
+    kept.setup()
+    assert len(kept.splits["train"]) == 6
+    assert len(module.splits["train"]) < 6
+    assert len(module.splits["val"]) == len(kept.splits["val"]) == 3
+
+
+def test_only_some_images_by_id(data):
+    module = data(only=[10_001, 30_001], train="train2017")
+    with pytest.raises(InputError, match=r"has no image 30001 among its"):
+        module.setup()
+    module = data(only=[10_001, 10_000], val="train2017")
+    module.setup()
+    assert module.splits["train"].image_ids.tolist() == [10_000, 10_001]
+    assert module.num_classes == 80
+
+
+def test_an_image_that_cannot_be_read_meets_the_policy(data):
+    module = data(bad="skip", eval_batch_size=2)
+    module.setup()
+    victim = module.splits["val"].path(1)
+    victim.write_bytes(victim.read_bytes()[:-300])
+    loader = module.val_dataloader()
+    with pytest.warns(UserWarning, match="left out: .*damaged"):
+        seen = [int(each.image_id) for batch in loader for each in batch.targets]
+    assert seen == [30_000, 30_002]
+    assert loader.skipped == 1
+    module.boxes.skip_unreadable = False
+    with pytest.raises(InputError, match=r"damaged .*set data.bad to skip"):
+        list(module.val_dataloader())
+
+
+def test_training_goes_on_with_the_next_readable_image(data):
+    module = data(bad="skip")
+    first, *_ = batches(module, "train_dataloader")
+    bad = int(first.targets[0].image_id)
+    index = module.splits["train"].image_ids.tolist().index(bad)
+    module.splits["train"].path(index).write_bytes(b"")
+    with pytest.warns(UserWarning, match="left out"):
+        found = list(module.train_dataloader())
+    assert all(len(batch.images) == 2 for batch in found)
+    assert bad not in [int(each.image_id) for batch in found for each in batch.targets]
+
+
+def test_the_fingerprint_follows_boxes(data):
+    one, other = data(), data()
+    one.setup()
+    other.setup()
+    assert one.fingerprint() == other.fingerprint()
+    other.splits["train"].boxes[0, 0] += 1
+    assert one.fingerprint() != other.fingerprint()
+
+
+def test_digit_scenes_need_no_file():
+    module = DigitScenes(size=64, train=12, val=4, test=4, batch_size=4)
+    (batch, *_) = batches(module, "train_dataloader")
+    assert batch.images.shape == (4, 3, 64, 64)
+    assert module.class_names == [str(digit) for digit in range(10)]
+    assert module.original("test", 2).shape == (3, 64, 64)
+    assert module.image_names("val")[3] == "val-3"
+    assert module.pipeline_config["init_args"]["flip"] is False
+
+
+def test_voc_unions_and_the_test_split_without_annotations(tmp_path):
+    root = str(voc.write(tmp_path) / "VOCdevkit")
+    module = VOC(root, train="07+12", batch_size=2, keep_empty=True)
+    module.setup()
+    assert len(module.splits["train"]) == 14
+    assert module.splits["train"].image_ids.tolist() == list(range(14))
+    assert len(module.splits["test"]) == 3
+    assert module.monitor == "test"
+    assert module.num_classes == 20
+    with pytest.raises(InputError, match=r"07\+\+12 contains VOC 2007's test images"):
+        VOC(root, train="07++12")
+
+
+def test_own_classes_are_found_or_listed(tmp_path):
+    voc.folder(tmp_path / "own", {"train": 4, "val": 2, "test": 2}, ("nut", "bolt"))
+    assert VocFormat(str(tmp_path / "own")).class_names == ["bolt", "nut"]
+    assert VocFormat(str(tmp_path / "own"), classes=["nut", "bolt"]).class_names == ["nut", "bolt"]
+
+
+def test_data_without_anything_to_watch(tmp_path):
+    voc.folder(tmp_path / "own", {"train": 4, "test": 2}, ("nut", "bolt"))
+    module = VocFormat(str(tmp_path / "own"), val=None)
+    with pytest.raises(InputError, match="VocFormat has no val split; name one, or watch the test split"):
+        module.setup()
+
+
+def test_every_box_pipeline_keeps_its_own_reader():
+    assert BoxPipeline([], []).read_image is not DigitScenes(train=1, val=1, test=1).boxes.read_image
+    assert issubclass(DigitScenes, BoxData)
