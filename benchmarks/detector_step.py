@@ -26,7 +26,7 @@ from lit_vision.types import Sample
 
 
 def ours(classes):
-    config = recipes.resolve(["quickstart/own_boxes"]).config["model"]["init_args"]["detector"]
+    config = recipes.resolve(["quickstart/own_boxes"]).config["model"]["init_args"]["network"]
     return build.part(Detector, config, num_classes=classes)
 
 

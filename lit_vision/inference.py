@@ -163,11 +163,10 @@ def load(
     content = checkpoints.read(str(file))
     config = checkpoints.configuration(content, str(file), trust_code)
     names = content["lit_vision"]["class_names"]
-    part = "detector" if "detector" in config["model"]["init_args"] else "net"
-    net = build.part(nn.Module, config["model"]["init_args"][part], num_classes=len(names))
-    prefix = f"{part}."
+    net = build.part(nn.Module, config["model"]["init_args"]["network"], num_classes=len(names))
+    prefix = "network."
     state = {key.removeprefix(prefix): value for key, value in content["state_dict"].items() if key.startswith(prefix)}
     net.load_state_dict(state)
     pipeline: Pipeline[Any, Any] = build.part(Pipeline, content["lit_vision"]["pipeline"])
-    kind = BoxPredictor if part == "detector" else ClassPredictor
+    kind = BoxPredictor if isinstance(net, Detector) else ClassPredictor
     return kind(net.eval().to(device), names, pipeline.prepare, torch.device(device))

@@ -45,9 +45,8 @@ class Assembler(LightningCLI):
         """What the data know at construction goes to the model; a link whose target is not there is left out."""
         parser.add_class_arguments(Keep, "checkpoint", instantiate=False)
         parser.add_class_arguments(NonFinite, "nonfinite", instantiate=False)
-        for part in ("net", "detector"):
-            target = f"model.init_args.{part}.init_args.num_classes"
-            parser.link_arguments("data.num_classes", target, apply_on="instantiate")
+        target = "model.init_args.network.init_args.num_classes"
+        parser.link_arguments("data.num_classes", target, apply_on="instantiate")
         parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:

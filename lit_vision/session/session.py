@@ -253,12 +253,12 @@ class Session:
         """The class count comes from the data; a recipe that says otherwise is an error naming both."""
         said = compose.flatten(self.experiment.config)
         data: Any = self.assembler.datamodule
-        for key in ("model.net.num_classes", "model.detector.num_classes"):
-            if key in said and said[key] != data.num_classes:
-                raise InputError(
-                    f"{self.experiment.source_of(key)}: {key} is {said[key]}, but {type(data).__name__} has "
-                    f"{data.num_classes} classes; leave the key out, and it follows the data"
-                )
+        key = "model.network.num_classes"
+        if key in said and said[key] != data.num_classes:
+            raise InputError(
+                f"{self.experiment.source_of(key)}: {key} is {said[key]}, but {type(data).__name__} has "
+                f"{data.num_classes} classes; leave the key out, and it follows the data"
+            )
 
     def _prepare_trainer(self) -> None:
         trainer: Any = self.assembler.trainer

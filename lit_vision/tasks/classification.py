@@ -25,7 +25,7 @@ class Classification(Task):
     end at the logged step. A schedule steps once per optimiser step, whatever the accumulation.
 
     Args:
-        net: The network.
+        network: The classifier.
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
         no_decay: Parameters exempt from weight decay: `norm`, `bias`.
@@ -34,11 +34,11 @@ class Classification(Task):
         compile: Whether the network is compiled by `torch.compile`.
     """
 
-    part = "net"
+    network: Classifier
 
     def __init__(
         self,
-        net: Classifier,
+        network: Classifier,
         optimizer: OptimizerCallable,
         schedule: ScheduleCallable | None = None,
         no_decay: Sequence[optim.Exempt] = (),
@@ -46,22 +46,16 @@ class Classification(Task):
         channels_last: bool = False,
         compile: bool = False,
     ) -> None:
-        super().__init__(optimizer, schedule, no_decay, class_names)
-        self.net = net.to(memory_format=torch.channels_last) if channels_last else net
+        super().__init__(network, optimizer, schedule, no_decay, class_names, channels_last)
         if compile:
-            self.net.compile()
-        self.val_metrics = metrics("val/", net.num_classes)
+            self.network.compile()
+        self.val_metrics = metrics("val/", network.num_classes)
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_metrics = self.val_metrics.clone(prefix="train/")
         self.val_loss, self.test_loss, self.train_loss = ExactMean(), ExactMean(), MeanMetric()
         self._outcomes: list[tuple[Tensor, Tensor]] = []  # logits and targets since the last log
         self._losses: list[Tensor] = []
         self._errors_of_step: list[Tensor] = []
-
-    @property
-    def network(self) -> Classifier:
-        """The classifier."""
-        return self.net
 
     def training_step(self, batch: Batch[Tensor], batch_idx: int) -> Tensor:
         """Loss of one (micro) batch."""
@@ -99,7 +93,7 @@ class Classification(Task):
         self._log_figures("test/loss", self.test_metrics, self.test_loss)
 
     def _forward(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
-        logits = self.net(batch.images, batch.sizes).float()
+        logits = self.network(batch.images, batch.sizes).float()
         return logits, F.cross_entropy(logits, batch.targets)
 
     def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: ExactMean) -> Tensor:

@@ -23,7 +23,7 @@ class Detection(Task):
     percent and in original pixels; those of single classes (`test/ap/<class>`) come with the test pass.
 
     Args:
-        detector: The network.
+        network: The detector.
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
         metrics: What is evaluated; COCO's average precision if None.
@@ -33,11 +33,11 @@ class Detection(Task):
         compile: Whether backbone, pyramid and head are compiled by `torch.compile`.
     """
 
-    part = "detector"
+    network: Detector
 
     def __init__(
         self,
-        detector: Detector,
+        network: Detector,
         optimizer: OptimizerCallable,
         schedule: ScheduleCallable | None = None,
         metrics: Sequence[Metric] | None = None,
@@ -46,26 +46,20 @@ class Detection(Task):
         channels_last: bool = False,
         compile: bool = False,
     ) -> None:
-        super().__init__(optimizer, schedule, no_decay, class_names)
-        self.detector: Detector = detector.to(memory_format=torch.channels_last) if channels_last else detector
+        super().__init__(network, optimizer, schedule, no_decay, class_names, channels_last)
         if compile:
-            self.detector.compile_static()
+            self.network.compile_static()
         chosen = [CocoAP()] if metrics is None else list(metrics)
         for metric in chosen:
             if getattr(metric, "num_classes", 0) is None:
-                metric.num_classes = detector.num_classes
+                metric.num_classes = network.num_classes
         self.test_metrics = torch.nn.ModuleList(chosen)
         self.val_metrics = torch.nn.ModuleList([_for_validation(metric) for metric in chosen])
         self._losses: list[dict[str, Tensor]] = []  # since the last log
 
-    @property
-    def network(self) -> Detector:
-        """The detector."""
-        return self.detector
-
     def training_step(self, batch: Batch[list[Target]], batch_idx: int) -> Tensor:
         """Sum of the detector's losses."""
-        losses = self.detector.loss(batch)
+        losses = self.network.loss(batch)
         self.loss_parts = {name: loss.detach() for name, loss in losses.items()}
         self._losses.append(self.loss_parts)
         step = self.trainer.global_step + 1
@@ -108,7 +102,7 @@ class Detection(Task):
         found = [
             pixels.to_original(Detections(*(value.cpu() for value in one)), size, target.original_size.cpu())
             for one, size, target in zip(
-                self.detector.detect(batch.images, batch.sizes), batch.sizes.cpu(), batch.targets, strict=True
+                self.network.detect(batch.images, batch.sizes), batch.sizes.cpu(), batch.targets, strict=True
             )
         ]
         targets = [Target(*(value.cpu() for value in target)) for target in batch.targets]

@@ -1,10 +1,10 @@
 """What both tasks share: optimiser and schedule, input statistics from the data, and the step that loggers see."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -23,23 +23,25 @@ class Task(L.LightningModule):
     """Trains one network on one data module. A subclass holds the network and turns batches into losses and figures.
 
     Args:
+        network: What is trained; has `num_classes` and `normalise`.
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
         no_decay: Parameters exempt from weight decay: `norm`, `bias`.
         class_names: Names of the classes; the data's.
+        channels_last: Whether weights and images lie channels-last.
     """
-
-    part: str
-    """The attribute, and the key in a recipe, that holds the network."""
 
     def __init__(
         self,
+        network: nn.Module,
         optimizer: OptimizerCallable,
         schedule: ScheduleCallable | None,
         no_decay: Sequence[optim.Exempt],
         class_names: Sequence[str] | None,
+        channels_last: bool,
     ) -> None:
         super().__init__()
+        self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.optimizer = optimizer
         self.schedule = schedule
         self.no_decay = no_decay
@@ -55,11 +57,6 @@ class Task(L.LightningModule):
         else:
             super().__setattr__(name, value)
 
-    @property
-    @abstractmethod
-    def network(self) -> nn.Module:
-        """What is trained; has `num_classes` and `normalise`."""
-
     def setup(self, stage: str) -> None:
         """Takes the input statistics from the data and checks that both sides count the same classes.
 
@@ -73,7 +70,7 @@ class Task(L.LightningModule):
         if data.num_classes != network.num_classes:
             raise InputError(
                 f"the network has {network.num_classes} classes, but {type(data).__name__} has {data.num_classes}; "
-                f"leave model.{self.part}.num_classes out, and it follows the data"
+                f"leave model.network.num_classes out, and it follows the data"
             )
         network.normalise.set(data.mean, data.std)
         self.class_names = self.class_names or data.class_names

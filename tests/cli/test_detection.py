@@ -23,8 +23,8 @@ SMALL = (
     *("--data.pipeline", "lit_vision.data.pipelines.scenes.short_side", "--data.pipeline.cap", "128"),
     *("--data.pipeline.train", "[64]", "--data.pipeline.test", "64"),
     *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--trainer.log_every_n_steps", "1"),
-    *("--model.detector.pyramid.channels", "32", "--trainer.accelerator", "cpu"),
-    *("--model.detector.pyramid.backbone", "lit_vision.models.backbones.resnet.resnet18"),
+    *("--model.network.pyramid.channels", "32", "--trainer.accelerator", "cpu"),
+    *("--model.network.pyramid.backbone", "lit_vision.models.backbones.resnet.resnet18"),
 )
 
 

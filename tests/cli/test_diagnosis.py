@@ -46,7 +46,7 @@ def test_a_detector(command, tmp_path):
         "retinanet/r50_fpn_coco",
         *("--data", "lit_vision.data.coco.CocoFormat", "--data.root", tmp_path / "own"),
         *("--data.train", "annotations/instances_train.json", "--data.val", "annotations/instances_val.json"),
-        *("--model.detector.selection", '{"score": 0.0, "per_level": 300, "nms": 0.7, "limit": 100}'),
+        *("--model.network.selection", '{"score": 0.0, "per_level": 300, "nms": 0.7, "limit": 100}'),
     )
     found, lines = left()
     assert (found["split"], found["images"]) == ("val", 3)

@@ -58,7 +58,7 @@ def test_a_loaded_checkpoint_scores_as_the_test_did(command, only_run):
 
 
 def test_frozen_norm_over_random_weights_is_refused_at_the_start(command):
-    message = command.error("fit", *TINY, "--model.net.backbone.norm", "frozen")
+    message = command.error("fit", *TINY, "--model.network.backbone.norm", "frozen")
     assert "frozen layers hold none" in message
     assert "train with norm: bn or norm: gn" in message
 

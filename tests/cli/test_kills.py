@@ -37,7 +37,7 @@ RUNS = {
     "detector": (
         *("--config", "quickstart/digit_scenes", "--trainer.logger", "false", "--trainer.accelerator", "cpu"),
         *("--data.size", "64", "--data.train", "16", "--data.val", "4", "--data.test", "4", "--data.batch_size", "4"),
-        *("--data.eval_batch_size", "4", "--model.detector.pyramid.channels", "16", "--trainer.max_steps", "6"),
+        *("--data.eval_batch_size", "4", "--model.network.pyramid.channels", "16", "--trainer.max_steps", "6"),
         *("--trainer.val_check_interval", "3", "--trainer.log_every_n_steps", "2", "--checkpoint.every", "2"),
     ),
 }

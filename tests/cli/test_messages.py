@@ -33,12 +33,12 @@ data:
             "--trainer.max_step: unknown key trainer.max_step; Trainer takes no 'max_step'; did you mean 'max_steps'?",
         ),
         (
-            ["fit", *DIGITS, "--model.net.backbone.norms", "gn"],
-            "--model.net.backbone.norms: unknown key model.net.backbone.norms; resnet20 takes no 'norms'; "
+            ["fit", *DIGITS, "--model.network.backbone.norms", "gn"],
+            "--model.network.backbone.norms: unknown key model.network.backbone.norms; resnet20 takes no 'norms'; "
             "did you mean 'norm'?",
         ),
         (
-            ["fit", *DIGITS, "--model.net.backbone", "lit_vision.models.backbones.resnet.resnet_20"],
+            ["fit", *DIGITS, "--model.network.backbone", "lit_vision.models.backbones.resnet.resnet_20"],
             "lit_vision.models.backbones.resnet has no 'resnet_20'; did you mean 'resnet20'?",
         ),
         (
@@ -57,8 +57,8 @@ data:
             "--model.schedule.steps should be a whole number, got '[1, 2'",
         ),
         (
-            ["fit", *DIGITS, "--model.net.backbone.norm", "layer"],
-            "--model.net.backbone.norm should be one of bn, sync, frozen, gn, got 'layer'",
+            ["fit", *DIGITS, "--model.network.backbone.norm", "layer"],
+            "--model.network.backbone.norm should be one of bn, sync, frozen, gn, got 'layer'",
         ),
         (
             ["fit", *DIGITS, "--trainer.precision", "bf17"],
@@ -69,13 +69,16 @@ data:
             ["fit", *DIGITS, "--model.optimizer", "torch.optim.SDG"],
             "--model.optimizer: torch.optim has no 'SDG'; did you mean 'SGD'?",
         ),
-        (["fit", *DIGITS, "--model.net", "3"], "--model.net: Not a valid subclass of Classifier, got '3'"),
+        (["fit", *DIGITS, "--model.network", "3"], "--model.network: Not a valid subclass of Classifier, got '3'"),
         (
             ["fit", *DIGITS, "--data.pipeline.pad", "2"],
             "data.pipeline has no class of its own to take this option; name one first, by its class path",
         ),
         (["fit", *DIGITS, "--trainer.max_steps.x", "1"], "trainer.max_steps is 400, which has no keys"),
-        (["fit", *DIGITS, "--model.net.num_classes", "7"], "model.net.num_classes is 7, but Digits has 10 classes"),
+        (
+            ["fit", *DIGITS, "--model.network.num_classes", "7"],
+            "model.network.num_classes is 7, but Digits has 10 classes",
+        ),
         (
             ["fit", *DIGITS, "--ckpt_path", "last"],
             "there is no unfinished run in runs/quickstart/digits/digits to continue",

@@ -17,10 +17,10 @@ DETECTOR = (
     *("--data", "lit_vision.data.voc.VocFormat", "--data.root", "own"),
     *("--data.batch_size", "2", "--data.eval_batch_size", "2", "--data.num_workers", "0", "--trainer.logger", "false"),
     *("--data.pipeline", "lit_vision.data.pipelines.scenes.short_side", "--data.pipeline.cap", "96"),
-    *("--data.pipeline.train", "[64]", "--data.pipeline.test", "64", "--model.detector.pyramid.channels", "16"),
-    *("--model.detector.pyramid.backbone", "lit_vision.models.backbones.resnet.resnet18"),
+    *("--data.pipeline.train", "[64]", "--data.pipeline.test", "64", "--model.network.pyramid.channels", "16"),
+    *("--model.network.pyramid.backbone", "lit_vision.models.backbones.resnet.resnet18"),
     # Hardly trained, every box is unsure: keep some of any score.
-    *("--model.detector.selection", '{"score": 0.0, "per_level": 300, "nms": 0.7, "limit": 100}'),
+    *("--model.network.selection", '{"score": 0.0, "per_level": 300, "nms": 0.7, "limit": 100}'),
     *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--run", "run"),
 )
 WORLDS = (1, 2, 3)

@@ -13,7 +13,7 @@ from tests.twins import folders, voc
 
 # Group norm: no running statistics, which are rank zero's alone.
 FIT = (
-    *("fit", *CLASSIFIER[:-4], "--model.net.backbone.norm", "gn", "--data.max_per_device", "3"),
+    *("fit", *CLASSIFIER[:-4], "--model.network.backbone.norm", "gn", "--data.max_per_device", "3"),
     *("--trainer.max_steps", "4", "--trainer.log_every_n_steps", "2", "--run", "run"),
 )
 AS_SEEN = ("step", "lr", "train/", "val/", "test/")

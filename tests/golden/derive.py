@@ -27,7 +27,7 @@ from lit_vision.session import describe
 ROOT = Path(__file__).parents[2]
 ROWS = Path(__file__).parent / "rows.json"
 LOSSES = Path(__file__).parent / "losses.json"
-PARITY = ROOT / "tests" / "models" / "test_weights.py"
+PARITY = ROOT / "tests" / "models" / "weights" / "test_classifiers.py"
 BACKBONES = "lit_vision.models.backbones.resnet"
 CLASSIFIER = "lit_vision.models.classifier.Classifier"
 
@@ -99,7 +99,7 @@ def options_of(builder, given):
 
 def equals_a_public_network(config, networks):
     """Whether the row's classifier has a backbone of the parity test, options included."""
-    net = (config["model"].get("init_args") or {}).get("net") or {}
+    net = (config["model"].get("init_args") or {}).get("network") or {}
     if compose.class_path(net) != CLASSIFIER:
         return False
     backbone = net["init_args"]["backbone"]

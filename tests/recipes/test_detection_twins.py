@@ -28,7 +28,7 @@ CUT = (
     *("--trainer.accelerator", "cpu", "--data.pipeline.train", "[64]", "--data.pipeline.test", "64"),
 )
 # Without downloads there are no statistics to freeze.
-UNFROZEN = ("--model.detector.pyramid.backbone.weights", "null", "--model.detector.pyramid.backbone.norm", "bn")
+UNFROZEN = ("--model.network.pyramid.backbone.weights", "null", "--model.network.pyramid.backbone.norm", "bn")
 
 FAMILIES = {
     "retinanet/r50_fpn_coco": ("minival", "from scratch"),
@@ -93,7 +93,7 @@ def test_torchvision_s_files_are_scored(command, twin, tmp_path, row, build):
     torch.save(build(weights=None, weights_backbone=None).state_dict(), tmp_path / "published.pth")
     command(
         *("test", "--config", "verify/torchvision_detectors", "--row", row, "--data.root", twin),
-        *("--model.detector.weights", "published.pth", "--data.num_workers", "0", "--data.pipeline.test", "64"),
+        *("--model.network.weights", "published.pth", "--data.num_workers", "0", "--data.pipeline.test", "64"),
         *("--trainer.logger", "false", "--trainer.accelerator", "cpu", "--run", "run"),
     )
     result = json.loads(Path("run/result.json").read_text())

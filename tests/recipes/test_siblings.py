@@ -35,7 +35,7 @@ data: {class_path: lit_vision.data.cifar.CIFAR10, init_args: {batch_size: 128}}
 model:
   class_path: lit_vision.tasks.classification.Classification
   init_args:
-    net: {class_path: lit_vision.models.classifier.Classifier, init_args: {backbone: lit_vision.models.resnet20}}
+    network: {class_path: lit_vision.models.classifier.Classifier, init_args: {backbone: lit_vision.models.resnet20}}
 trainer: {max_steps: 64000, val_check_interval: 1000}
 """
 
@@ -57,22 +57,22 @@ def check(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("backbone", ["model.net.backbone", "model.net.backbone.class_path"])
+@pytest.mark.parametrize("backbone", ["model.network.backbone", "model.network.backbone.class_path"])
 def test_exactly_the_differing_keys_pass(check, backbone):
     assert check(f"{backbone}, trainer.max_steps") == []
 
 
 def test_a_difference_that_is_not_declared_is_told(check):
-    assert check("trainer.max_steps") == ["large also differs from small at model.net.backbone"]
+    assert check("trainer.max_steps") == ["large also differs from small at model.network.backbone"]
 
 
 def test_a_declared_difference_that_is_none_is_told(check):
-    keys = "model.net.backbone.class_path, trainer.max_steps, data.batch_size"
+    keys = "model.network.backbone.class_path, trainer.max_steps, data.batch_size"
     assert check(keys) == ["large does not differ from small at data.batch_size"]
 
 
 def test_a_key_that_only_one_of_them_has_is_a_difference(check):
-    keys = "model.net.backbone.class_path, trainer.max_steps"
+    keys = "model.network.backbone.class_path, trainer.max_steps"
     text = LARGE.replace(", val_check_interval: 1000", "").replace("batch_size: 128", "batch_size: 128, seed: 1")
     assert check(keys, text) == [
         "large also differs from small at trainer.val_check_interval",

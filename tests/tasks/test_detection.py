@@ -77,5 +77,5 @@ def test_a_detector_of_other_classes_is_refused(tmp_path):
 
 def test_channels_last_lays_the_weights_so():
     task = Detection(small(), sgd, channels_last=True)
-    weight = task.detector.pyramid.smooth["3"].weight
+    weight = task.network.pyramid.smooth["3"].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)

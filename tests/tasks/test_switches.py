@@ -21,9 +21,9 @@ class Watch(L.Callback):
 
     def __init__(self, module):
         self.losses, self.maps = [], set()
-        for layer in module.net.modules():
+        for layer in module.network.modules():
             # 1 x 1 maps lie both ways at once, and say nothing.
-            if isinstance(layer, nn.Conv2d | nn.BatchNorm2d) and not module.net._compiled_call_impl:
+            if isinstance(layer, nn.Conv2d | nn.BatchNorm2d) and not module.network._compiled_call_impl:
                 layer.register_forward_hook(self._note)
 
     def _note(self, layer, inputs, output):
@@ -73,14 +73,14 @@ def assert_same(found, eager, rel):
     assert [loss.dtype for loss in watch.losses] == [torch.float32] * STEPS
     assert torch.stack(watch.losses).tolist() == pytest.approx(torch.stack(watched.losses).tolist(), rel=rel)
     assert figures["test/loss"] == pytest.approx(expected["test/loss"], rel=rel)
-    assert {value.dtype for value in module.net.state_dict().values()} == {torch.float32, torch.int64}
+    assert {value.dtype for value in module.network.state_dict().values()} == {torch.float32, torch.int64}
 
 
 def layouts(module):
     """Whether each convolution with several inputs and a kernel above 1 x 1 lies channels-last."""
     return {
         layer.weight.is_contiguous(memory_format=torch.channels_last)
-        for layer in module.net.modules()
+        for layer in module.network.modules()
         if isinstance(layer, nn.Conv2d) and layer.kernel_size != (1, 1)
     }
 
@@ -98,7 +98,7 @@ def test_bf16_is_really_used_and_the_loss_stays_float32(eager):
     # bfloat16 has eight bits of mantissa: errors of 2**-9 a value, which mostly average out.
     assert_same(found, eager, rel=0.02)
     assert torch.stack(found[0].losses).tolist() != torch.stack(eager[0].losses).tolist()
-    running = [layer.running_var.dtype for layer in module.net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    running = [layer.running_var.dtype for layer in module.network.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert set(running) == {torch.float32}
 
 
@@ -130,14 +130,14 @@ def test_a_compiled_network_computes_what_an_eager_one_does(eager, precision, ch
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
     found = trained(precision, channels_last=channels_last, compile=True)
-    layers = [layer for layer in found[1].net.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
+    layers = [layer for layer in found[1].network.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
     assert torch._dynamo.utils.counters["stats"]["calls_captured"] > len(layers)
     assert_same(found, eager, rel)
     # Names stay, so that a compiled network's checkpoint fits an eager one.
     assert found[1].state_dict().keys() == eager[1].state_dict().keys()
     images = torch.randint(0, 256, (64, 3, 8, 8), dtype=torch.uint8)
     plain = network()
-    plain.normalise.set(found[1].net.normalise.mean, found[1].net.normalise.std)
-    plain.load_state_dict(found[1].net.state_dict())
+    plain.normalise.set(found[1].network.normalise.mean, found[1].network.normalise.std)
+    plain.load_state_dict(found[1].network.state_dict())
     with torch.no_grad():
-        torch.testing.assert_close(found[1].net.eval()(images), plain.eval()(images), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(found[1].network.eval()(images), plain.eval()(images), atol=1e-4, rtol=1e-4)

@@ -31,7 +31,7 @@ from lit_vision.models.backbones.base import Backbone
 State = dict[str, Tensor]
 
 _RELEASE = re.compile(r"(?:(?P<enum>\w+_Weights)\.)?(?P<version>[A-Z][A-Z0-9_]*)")
-_WRAPPERS = ("module.", "net.", "model.", "_orig_mod.")
+_WRAPPERS = ("module.", "network.", "net.", "model.", "_orig_mod.")
 
 
 def load(source: str, backbone: Backbone, fc: nn.Linear | None = None) -> None:

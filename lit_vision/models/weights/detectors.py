@@ -77,7 +77,7 @@ def _belongs(key: str, detector: Detector) -> bool:
 
 def _unwrap(content: object) -> State:
     state = weight_files._unwrap(content)
-    ours = {key.removeprefix("detector."): value for key, value in state.items() if key.startswith("detector.")}
+    ours = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
     return ours or state
 
 

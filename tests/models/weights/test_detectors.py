@@ -148,7 +148,7 @@ def test_our_own_files(tmp_path, wrap):
     state = source.state_dict()
     if wrap == "checkpoint":
         metric = {"test_metrics.0.seen": torch.zeros(1)}
-        state = {"state_dict": {f"detector.{key}": value for key, value in state.items()} | metric}
+        state = {"state_dict": {f"network.{key}": value for key, value in state.items()} | metric}
     copy = small(weights=saved(state, tmp_path))
     assert all(torch.equal(value, source.state_dict()[key]) for key, value in copy.state_dict().items())
 
