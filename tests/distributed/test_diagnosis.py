@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.distributed as dist
-from tests.callbacks.test_diagnosis import Data
+from tests.diagnosis.test_callback import Data
 
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.types import Batch
