@@ -39,7 +39,7 @@ class Attack:
         content = {"config": config, "class_names": [str(n) for n in range(10)], "pipeline": copy.deepcopy(PIPELINE)}
         change(content)
         path = self.folder / "evil.ckpt"
-        state = {f"net.{key}": value for key, value in net.state_dict().items()}
+        state = {f"network.{key}": value for key, value in net.state_dict().items()}
         torch.save({"lit_vision": content, "state_dict": state, "global_step": 0}, path)
         return str(path)
 

@@ -136,7 +136,7 @@ def test_what_is_defined_elsewhere_is_not_taken_for_ours(monkeypatch):
     from lit_vision.data.pipelines import photos
 
     monkeypatch.setattr(photos, "paper", __import__("subprocess").Popen)
-    with pytest.raises(InputError, match=r"lit_vision\.data\.photos\.paper, which is subprocess\.Popen"):
+    with pytest.raises(InputError, match=r"lit_vision\.data\.pipelines\.photos\.paper, which is subprocess\.Popen"):
         trust.pipeline("lit_vision.data.pipelines.photos.paper", "evil.ckpt")
 
 
