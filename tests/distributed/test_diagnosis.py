@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.distributed as dist
-from tests.callbacks.test_diagnosis import Data
 
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.types import Batch
+from tests.diagnosis.test_callback import Data
 from tests.distributed import world
 from tests.metrics import scenes
 
