@@ -203,7 +203,7 @@ def parse(content: Any, source: str) -> Card:
     Raises:
         InputError: Names file, key, what was expected and the nearest valid key.
     """
-    card: Card = _build(Card, content, "card", source)
+    card: Card = build(Card, content, "card", source)
     if not isinstance(content.get("paper", ""), str):
         raise InputError(f"{source}: card.paper must be quoted, or YAML reads a float: got {content['paper']!r}")
     check_rows(card, source)
@@ -266,15 +266,15 @@ def _check_test(row: Row, card: Card, where: str) -> None:
             )
 
 
-def _build(kind: Any, content: Any, key: str, source: str) -> Any:
+def build(kind: Any, content: Any, key: str, source: str) -> Any:
     """One value of type `kind`: a dataclass, a container of such, or a scalar."""
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, content, key, source)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is dict and isinstance(content, dict):
-        return {str(name): _build(arguments[1], value, f"{key}.{name}", source) for name, value in content.items()}
+        return {str(name): build(arguments[1], value, f"{key}.{name}", source) for name, value in content.items()}
     if origin is list and isinstance(content, list):
-        return [_build(arguments[0], value, f"{key}[{index}]", source) for index, value in enumerate(content)]
+        return [build(arguments[0], value, f"{key}[{index}]", source) for index, value in enumerate(content)]
     if origin is types.UnionType:
         return _build_union(arguments, content, key, source)
     if kind is Any or (isinstance(kind, type) and isinstance(content, kind) and (kind is bool or content is not True)):
@@ -291,7 +291,7 @@ def _build_union(kinds: tuple[Any, ...], content: Any, key: str, source: str) ->
         return None
     if isinstance(content, list):
         kinds = tuple(kind for kind in kinds if typing.get_origin(kind) is list) or kinds
-    return _build(kinds[0], content, key, source)
+    return build(kinds[0], content, key, source)
 
 
 def _build_dataclass(kind: Any, content: Any, key: str, source: str) -> Any:
@@ -305,4 +305,4 @@ def _build_dataclass(kind: Any, content: Any, key: str, source: str) -> Any:
         required = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
         if required and entry.name not in content:
             raise InputError(f"{source}: {key} needs the key {entry.name!r}")
-    return kind(**{name: _build(hints[name], value, f"{key}.{name}", source) for name, value in content.items()})
+    return kind(**{name: build(hints[name], value, f"{key}.{name}", source) for name, value in content.items()})
