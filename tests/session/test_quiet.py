@@ -77,7 +77,7 @@ def test_our_own_warnings_are_one_line_and_others_keep_their_place():
 
 
 RUN = """
-from lit_vision import quiet
+from lit_vision.session import quiet
 import lightning as L
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 
