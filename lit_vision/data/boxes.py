@@ -104,6 +104,10 @@ class BoxData(DataModule[Annotations]):
         Raises:
             InputError: A split that is not there, a file that does not read, or regions that are not of these images.
         """
+        needed = {"train", "test" if "test" in splits else "val", self.val_split}
+        if self.proposals and (missing := needed - self.proposals.keys()):
+            lacking = ", ".join(sorted(missing))
+            raise InputError(f"data.proposals has no file for {lacking}; name one for each split in use")
         for name, file in self.proposals.items():
             if name not in splits:
                 raise InputError(f"data.proposals names the split {name!r}, but the data have {', '.join(splits)}")

@@ -17,7 +17,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.experiment.recipes import Experiment
 
-SECTIONS = ("model", "data", "trainer", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
+SECTIONS = ("model", "data", "trainer", "stages", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
 
 # What a checkpoint may name unless the user vouches for it (architecture §5).
 TRUSTED = ("lit_vision.", "torch.", "torchvision.", "lightning.")

@@ -1,4 +1,4 @@
-"""Stages: several trainings in a row that hand weights and proposals on (Faster R-CNN paper, Section 3.2). No torch here.
+"""Several trainings in a row that hand weights and proposals on (Faster R-CNN paper, Section 3.2). No torch here.
 
     stages:
       - {name: rpn 1, set: {model.network: …, trainer.max_steps: 80000}}
@@ -36,7 +36,7 @@ class Stage:
         start: Dotted key of a part below `model`, and the stage whose trained weights it starts from.
         proposals: The stage that made the regions to train and test on.
         propose: The stage whose network proposes; then nothing else but `splits` and `limit` is given.
-        splits: The splits to propose for.
+        splits: The splits to propose for; all that the data have when left out.
         limit: Regions of an image; as many as the network keeps in detection when left out.
     """
 
@@ -45,7 +45,7 @@ class Stage:
     start: dict[str, str] = field(default_factory=dict)
     proposals: str = ""
     propose: str = ""
-    splits: list[str] = field(default_factory=lambda: ["train", "test"])
+    splits: list[str] = field(default_factory=list)
     limit: int | None = None
 
     @property
@@ -116,8 +116,8 @@ def experiment_of(stage: Stage, whole: Experiment, is_last: bool) -> Experiment:
     config = copy.deepcopy({key: value for key, value in whole.config.items() if key != SECTION})
     of_stage = dataclasses.replace(whole, config=config, dropped=[], sources=dict(whole.sources))
     for key, value in stage.set.items():
-        of_stage.dropped += compose.set_key(config, key, value, f"stage {stage.name}")
+        compose.set_key(config, key, value, f"stage {stage.name}")
         of_stage.record([key], f"stage {stage.name!r} of {whole.name}")
     if not is_last:
-        of_stage.card, of_stage.row, of_stage.card_content = Card(metric=whole.card.metric), None, {}
+        of_stage.card, of_stage.row, of_stage.card_content = Card(metric="train/loss"), None, {}
     return of_stage

@@ -32,8 +32,15 @@ def find(request: Request, experiment: Experiment, config: compose.Config) -> Ru
     return folder
 
 
-def start(folder: RunFolder, experiment: Experiment, config: compose.Config) -> None:
-    """Makes a new run's folder, on rank zero; one that is a run already stays as it is."""
+def start(folder: RunFolder, experiment: Experiment, config: compose.Config, part_of: str = "") -> None:
+    """Makes a new run's folder, on rank zero; one that is a run already stays as it is.
+
+    Args:
+        folder: The folder.
+        experiment: What runs in it.
+        config: Its resolved configuration.
+        part_of: Name of the run that this one is a stage of; reports pass over such runs.
+    """
     if launch.rank() > 0 or folder.state:
         return
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -43,6 +50,7 @@ def start(folder: RunFolder, experiment: Experiment, config: compose.Config) -> 
         row=experiment.row,
         digest=runs.digest(config),
         wandb_id=wandb_identity.new_id(),
+        **({"part_of": part_of} if part_of else {}),
         **mark.read(),
     )
 

@@ -4,6 +4,8 @@
 run's folder and its continuation (`folders`), what it keeps (`saved`), accumulation and loggers (`preparation`).
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,14 @@ from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.experiment import names as check
+from lit_vision.experiment import stages as listed_stages
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.models import counts
 from lit_vision.runs import durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, preparation, quiet, request, saved
+from lit_vision.session import folders, preparation, quiet, request, saved, starting
 from lit_vision.session.assembler import assemble
 from lit_vision.session.request import LAST, Request
 from lit_vision.tasks.task import Task
@@ -46,6 +49,10 @@ def main(asked: Request) -> int:
         try:
             experiment = request.resolve(asked)
             check.names(experiment)
+            if listed := listed_stages.of(experiment):
+                from lit_vision.session import stages  # it runs sessions, one after the other
+
+                return stages.run(asked, experiment, listed)
             return Session(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
@@ -56,22 +63,40 @@ def main(asked: Request) -> int:
             raise durable.told(error, Path(error.filename or folder)) from error
 
 
+@dataclass(frozen=True)
+class PartOf:
+    """What a session knows of the stages around it.
+
+    Attributes:
+        run: Name of the run that this one is an earlier stage of; empty for the last stage and for ordinary runs.
+        saved: What the run's `config.yaml` holds, where that is more than the session's own configuration.
+        start: Checkpoint by the dotted key of the part that starts from it.
+    """
+
+    run: str = ""
+    saved: compose.Config | None = None
+    start: Mapping[str, Path] = field(default_factory=dict)
+
+
 class Session:
     """One command from configuration to exit code.
 
     Args:
         asked: What the command line asks for.
         experiment: What it resolved to.
+        part_of: The stages around it.
     """
 
-    def __init__(self, asked: Request, experiment: Experiment) -> None:
+    def __init__(self, asked: Request, experiment: Experiment, part_of: PartOf | None = None) -> None:
         self.request = asked
         self.experiment = experiment
+        self.part_of = part_of or PartOf()
         self.training = asked.verb == "fit"
         self.memory = OutOfMemory()
         self.callbacks: list[L.Callback] = [RunProgress(), Coverage(), self.memory]
         self.assembler = assemble(experiment, self.callbacks)
         self.config = self.assembler.resolved()
+        self.saved = self.part_of.saved or self.config
         self.contents: dict[str, Any] = {"config": saved.in_checkpoint(experiment, self.config)}
         self.folder: RunFolder | None = None
         self.ckpt_path = asked.ckpt_path
@@ -81,7 +106,7 @@ class Session:
         for line in self.experiment.dropped:
             console.say(f"dropped with its class: {line}")
         if self.training or self.request.run or self.request.ckpt_path in (None, LAST):
-            self.folder = folders.find(self.request, self.experiment, self.config)
+            self.folder = folders.find(self.request, self.experiment, self.saved)
             if self.folder.finished and self.training:
                 _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
                 return 0
@@ -111,7 +136,7 @@ class Session:
             # Last, for its `result.json` says that the run is finished.
             Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
         ]
-        folders.start(folder, self.experiment, self.config)
+        folders.start(folder, self.experiment, self.saved, self.part_of.run)
 
     def _build(self) -> None:
         """Builds data, model and trainer, and settles what depends on them."""
@@ -120,7 +145,7 @@ class Session:
         self._refuse_other_classes()
         self.contents |= saved.for_prediction(data, self.config)
         preparation.accumulate(trainer, data)
-        content = saved.in_folder(self.experiment, self.config)
+        content = saved.in_folder(self.experiment, self.saved)
         preparation.connect_loggers(trainer, self.folder, content, self.training)
 
     def _refuse_other_classes(self) -> None:
@@ -156,6 +181,8 @@ class Session:
         if isinstance(model, Task):
             console.say(f"{counts.parameters(model.network):,} parameters")
         console.say(f"run: {self.folder.path}")
+        if self.ckpt_path is None:
+            starting.fill(model, self.part_of.start)
         trainer.fit(model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
         trainer.test(model, datamodule=data, ckpt_path=self.folder.last, weights_only=True, verbose=False)
         return 0

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -42,7 +42,7 @@ class Annotations:
     crowd: Tensor
     difficult: Tensor
     area: Tensor
-    proposals: Proposals | None = None
+    proposals: Proposals | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -86,7 +86,7 @@ class Annotations:
             self.crowd[objects],
             self.difficult[objects],
             self.area[objects],
-            self.proposals,
+            proposals=self.proposals,
         )
 
     def below(self, root: Path) -> "Annotations":

@@ -68,7 +68,7 @@ class Proposals:
         missing = [name for name in names if name not in self._places]
         if missing:
             raise InputError(
-                f"{self.source}: {len(missing)} of {len(names)} images have no proposals, the first is {missing[0]!r};\n"
+                f"{self.source}: {len(missing)} of {len(names)} images have no proposals, first {missing[0]!r};\n"
                 "propose regions for this split, or name the file that belongs to it by data.proposals"
             )
         for name, size in zip(names, sizes, strict=True):
@@ -128,10 +128,8 @@ def read(path: Path) -> Proposals:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"data.proposals: {path} is no readable .npz of plain arrays ({reason[:100]})") from None
     _check_columns(columns, path)
-    tensors = {name: torch.from_numpy(columns[name]) for name in ("starts", "boxes", "scores")}
-    return Proposals(
-        columns["names"].tolist(), tensors["starts"].long(), tensors["boxes"].float(), tensors["scores"].float(), str(path)
-    )
+    starts, boxes, scores = (torch.from_numpy(columns[name]) for name in ("starts", "boxes", "scores"))
+    return Proposals(columns["names"].tolist(), starts.long(), boxes.float(), scores.float(), str(path))
 
 
 def _check_columns(columns: dict[str, np.ndarray[Any, Any]], path: Path) -> None:
@@ -139,7 +137,9 @@ def _check_columns(columns: dict[str, np.ndarray[Any, Any]], path: Path) -> None
         found = columns.get(name)
         if found is None or found.dtype.kind != kind or found.ndim != dimensions:
             got = "nothing" if found is None else f"{found.dtype} {list(found.shape)}"
-            raise InputError(f"data.proposals: {path} needs {name!r} ({dimensions}-dimensional, kind {kind!r}), got {got}")
+            raise InputError(
+                f"data.proposals: {path} needs {name!r} ({dimensions}-dimensional, kind {kind!r}), got {got}"
+            )
     starts, count = columns["starts"], len(columns["boxes"])
     ordered = len(starts) == len(columns["names"]) + 1 and starts[0] == 0 and starts[-1] == count
     if not (ordered and (np.diff(starts) >= 0).all() and columns["boxes"].shape[1] == 4):
