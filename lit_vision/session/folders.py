@@ -61,7 +61,7 @@ def to_train_from(request: Request, folder: RunFolder) -> str | None:
     if continuing and (last := checkpoints.recover(folder.checkpoints)):
         console.say(f"continuing {folder.path}")
         return str(last)
-    if continuing:
+    if continuing and folder.metrics.is_file():
         # A file that the run was to start from still counts; under torchrun a late rank sees the new folder, too.
         console.say(f"{folder.path} holds no checkpoint yet; starting it again from the first step")
     elif request.ckpt_path == LAST:
