@@ -90,10 +90,10 @@ def _train(verb: str, arguments: list[str]) -> int:
         print(help_text(verb))
         return 0
     values, options = _options(verb, arguments)
-    from lit_vision.session.session import Request
-    from lit_vision.session.session import main as run
+    from lit_vision.session import session
+    from lit_vision.session.request import Request
 
-    return run(Request(verb, options=options, **values))
+    return session.main(Request(verb, options=options, **values))
 
 
 def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:

@@ -6,6 +6,7 @@ Boxes are absolute pixels `x1 y1 x2 y2` with exclusive lower right corners, what
 
 from typing import Generic, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
 
 Features = dict[int, Tensor]
@@ -24,6 +25,7 @@ class Target(NamedTuple):
         image_id: int64 [], the data set's number for the image.
         original_size: int64 [2], height and width of the file's image.
         original_boxes: float64 [G, 4], as the file has them: what a metric compares with.
+        proposals: float32 [R, 4], regions from elsewhere in the pixels of `boxes`; empty where the data bring none.
     """
 
     boxes: Tensor
@@ -34,6 +36,7 @@ class Target(NamedTuple):
     image_id: Tensor
     original_size: Tensor
     original_boxes: Tensor
+    proposals: Tensor = torch.zeros(0, 4)
 
 
 T = TypeVar("T")

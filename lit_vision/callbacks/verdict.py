@@ -78,7 +78,7 @@ class Verdict(L.Callback):
         return {
             "recipe": self.experiment.name,
             "row": self.experiment.row,
-            "where": row.where,
+            "where": row.place,
             "metric": row.metric,
             "value": value,
             "expected": row.value,

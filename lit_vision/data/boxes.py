@@ -2,7 +2,9 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from lit_vision.data.formats import findings
+from lit_vision.data.formats import proposals as proposal_files
 from lit_vision.data.formats.annotations import Annotations
 from lit_vision.data.formats.findings import Policy, Reading
 from lit_vision.data.module import DataModule, Monitor
@@ -34,6 +37,8 @@ class BoxData(DataModule[Annotations]):
             evaluated.
         bad: What to do about annotations and images that are no good: `fail` lists them all, `skip` leaves them out
             and counts them.
+        proposals: Files of regions from elsewhere, by split, for detectors that take them; the format is told in
+            `data/formats/proposals.py`.
         monitor: See `DataModule`.
         num_workers: See `DataModule`.
         seed: See `DataModule`.
@@ -49,6 +54,7 @@ class BoxData(DataModule[Annotations]):
         max_per_device: int | None = None,
         keep_empty: bool = False,
         bad: Policy = "fail",
+        proposals: Mapping[str, str] | None = None,
         monitor: Monitor = "val",
         num_workers: int = 0,
         seed: int = 0,
@@ -61,6 +67,7 @@ class BoxData(DataModule[Annotations]):
         self.category_ids = list(category_ids or range(1, len(class_names) + 1))
         self.keep_empty = keep_empty
         self.bad = bad
+        self.proposals = dict(proposals or {})
         self.boxes.skip_unreadable = bad == "skip"
 
     voc_results: str | None = None
@@ -89,7 +96,25 @@ class BoxData(DataModule[Annotations]):
         sound = dict(zip(read, findings.apply(list(read.values()), self.bad), strict=True))
         if not self.keep_empty:
             sound["train"] = _without_empty(sound["train"])
-        return sound
+        return self._with_proposals(sound)
+
+    def _with_proposals(self, splits: dict[str, Annotations]) -> dict[str, Annotations]:
+        """The splits with the regions that were made for them elsewhere.
+
+        Raises:
+            InputError: A split that is not there, a file that does not read, or regions that are not of these images.
+        """
+        needed = {"train", "test" if "test" in splits else "val", self.val_split}
+        if self.proposals and (missing := needed - self.proposals.keys()):
+            lacking = ", ".join(sorted(missing))
+            raise InputError(f"data.proposals has no file for {lacking}; name one for each split in use")
+        for name, file in self.proposals.items():
+            if name not in splits:
+                raise InputError(f"data.proposals names the split {name!r}, but the data have {', '.join(splits)}")
+            found = proposal_files.read(Path(file))
+            found.check(splits[name].names, splits[name].sizes)
+            splits[name] = replace(splits[name], proposals=found)
+        return splits
 
     def complete(self, splits: dict[str, Annotations]) -> dict[str, Annotations]:
         """Refuses data without anything to watch: an image list cannot be split by class as folders can."""
@@ -126,6 +151,8 @@ class BoxData(DataModule[Annotations]):
             found.update("\n".join([name, *split.names]).encode())
             for values in (split.sizes, split.starts, split.boxes, split.labels, split.crowd, split.difficult):
                 found.update(values.numpy().tobytes())
+            if split.proposals:
+                found.update(split.proposals.boxes.numpy().tobytes())
         return found.hexdigest()[:16]
 
 

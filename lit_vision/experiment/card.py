@@ -14,7 +14,55 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import relations
 
 DEFAULT_TOLERANCE = 0.5  # percentage points, where a paper gives no spread of its own
-SPLITS_OF_SERVERS = ("test-dev", "server")
+
+# Where a figure is measured. `minival` is the papers' name of COCO's val2017; servers hold the annotations of the last.
+SPLITS_OF_SERVERS = ("test-dev", "test-std", "server")
+SPLITS = ("train", "val", "test", "minival", *SPLITS_OF_SERVERS)
+
+# What a row on the weights of another may set: how images are tested, never what was trained.
+TESTED_KEYS = (
+    *(
+        "protocol",
+        "data.test",
+        "data.pipeline.test",
+        "data.pipeline.cap",
+        "data.pipeline.short_side",
+        "data.pipeline.crop",
+    ),
+    *("model.metrics", "model.network.selection", "model.network.proposals.selection", "model.network.proposals.keep"),
+)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a paper prints of several runs of one row.
+
+    Attributes:
+        runs: How many runs.
+        best: The best of them.
+        mean: Their mean.
+        sd: Their standard deviation.
+    """
+
+    runs: int
+    best: float | None = None
+    mean: float | None = None
+    sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network of an ensemble.
+
+    Attributes:
+        row: Row that trained it.
+        recipe: Its recipe; this one when left out.
+        seed: Seed of its run; None takes the newest finished run.
+    """
+
+    row: str
+    recipe: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -22,30 +70,65 @@ class Row:
     """One line of a paper's table.
 
     Attributes:
-        where: Table and line, e.g. `Table 6, ResNet-20`.
+        where: Table and line, e.g. `Table 6, ResNet-20`; a list where one line stands in several tables.
         metric: Name of the judged figure; the card's when left out.
         value: The paper's figure; None where it prints none (then `claim` says what it does say).
         claim: The paper's statement in our words.
-        also: Further figures of the same line, metric name to value.
+        also: Further figures of the same line, metric name to value; each is judged with the row's tolerance.
+        by_class: The judged figure of each class, in the data's class order.
+        printed: What the paper prints of several runs.
         tolerance: Accepted distance from `value`, in the metric's unit.
         split: Where it is measured; the card's when left out.
         source: `paper`, or the named release whose protocol this is.
         deviations: What this row does differently from its source, beside the card's.
         stand_in: True for rows that no table has: smaller data, no downloads.
+        judged: False for figures that no other machine can repeat, such as milliseconds.
+        hardware: What the paper measured this row on, where the card does not say it.
+        default: True for the one row that a recipe stands for when no row is asked for.
+        quoted: Why the figure is printed beside ours and never run, e.g. `other people's network`.
+        weights_of: The row whose trained weights this one tests, `row` or `recipe: row`.
+        analysis: A class path with arguments: what is looked at in trained weights.
+        members: The trained networks that are tested together.
+        until: The stage after which training ends.
         set: Dotted overrides that make the recipe this row.
     """
 
-    where: str = ""
+    where: str | list[str] = ""
     metric: str = ""
     value: float | None = None
     claim: str = ""
     also: dict[str, float] = field(default_factory=dict)
+    by_class: list[float] = field(default_factory=list)
+    printed: Printed | None = None
     tolerance: float = DEFAULT_TOLERANCE
     split: str = ""
     source: str = "paper"
     deviations: list[str] = field(default_factory=list)
     stand_in: bool = False
+    judged: bool = True
+    hardware: str = ""
+    default: bool = False
+    quoted: str = ""
+    weights_of: str = ""
+    analysis: Any = None
+    members: list[Member] = field(default_factory=list)
+    until: str = ""
     set: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The lines of tables that this row is."""
+        return (self.where,) if isinstance(self.where, str) else tuple(self.where)
+
+    @property
+    def place(self) -> str:
+        """All places as one text."""
+        return "; ".join(place for place in self.places if place)
+
+    @property
+    def trains(self) -> bool:
+        """Whether running this row trains something; else it tests, analyses or quotes."""
+        return not (self.quoted or self.weights_of or self.members)
 
 
 @dataclass(frozen=True)
@@ -104,6 +187,11 @@ class Card:
         row = self.rows[name]
         return dataclasses.replace(row, metric=row.metric or self.metric, split=row.split or self.split)
 
+    @property
+    def default(self) -> str | None:
+        """Name of the row that the recipe stands for by itself."""
+        return next((name for name, row in self.rows.items() if row.default), None)
+
 
 def parse(content: Any, source: str) -> Card:
     """Builds a card from plain YAML values, refusing unknown keys and wrong types at every depth.
@@ -115,14 +203,10 @@ def parse(content: Any, source: str) -> Card:
     Raises:
         InputError: Names file, key, what was expected and the nearest valid key.
     """
-    card: Card = _build(Card, content, "card", source)
+    card: Card = build(Card, content, "card", source)
     if not isinstance(content.get("paper", ""), str):
         raise InputError(f"{source}: card.paper must be quoted, or YAML reads a float: got {content['paper']!r}")
-    for name, row in card.rows.items():
-        if row.value is None and not row.claim:
-            raise InputError(f"{source}: card.rows.{name} needs a value or, where the paper prints none, a claim")
-        if row.tolerance <= 0:
-            raise InputError(f"{source}: card.rows.{name}.tolerance must be positive, got {row.tolerance}")
+    check_rows(card, source)
     seen: set[str] = set()
     for relation in card.relations:
         if relation.id in seen:
@@ -134,23 +218,80 @@ def parse(content: Any, source: str) -> Card:
     return card
 
 
-def _build(kind: Any, content: Any, key: str, source: str) -> Any:
+def check_rows(card: Card, source: str) -> None:
+    """Checks what each row says, alone and beside the others.
+
+    Raises:
+        InputError: Names file, row and key.
+    """
+    if card.split not in SPLITS:
+        raise InputError(f"{source}: card.split has no {card.split!r}; {nearest.hint(card.split, SPLITS)}")
+    defaults = [name for name, row in card.rows.items() if row.default]
+    if len(defaults) > 1:
+        raise InputError(f"{source}: card.rows has several with default: true: {', '.join(defaults)}; keep one")
+    for name, row in card.rows.items():
+        _check_row(name, row, card, f"{source}: card.rows.{name}")
+
+
+def _check_row(name: str, row: Row, card: Card, where: str) -> None:
+    if row.value is None and not row.claim:
+        raise InputError(f"{where} needs a value or, where the paper prints none, a claim")
+    if row.tolerance <= 0:
+        raise InputError(f"{where}.tolerance must be positive, got {row.tolerance}")
+    if row.split and row.split not in SPLITS:
+        raise InputError(f"{where}.split has no {row.split!r}; {nearest.hint(row.split, SPLITS)}")
+    ways = [key for key in ("quoted", "weights_of", "members") if getattr(row, key)]
+    if len(ways) > 1 or (row.default and ways):
+        raise InputError(f"{where} is one of default, {', '.join(ways)}; it cannot be several at once")
+    if row.analysis is not None and not row.weights_of:
+        raise InputError(f"{where}.analysis looks at trained weights: name their row by weights_of")
+    if not (row.default or ways or row.set or row.until):
+        raise InputError(f"{where} says nothing that makes it this row: give `set`, or `default: true` to one row")
+    if row.weights_of:
+        _check_test(row, card, where)
+
+
+def _check_test(row: Row, card: Card, where: str) -> None:
+    """What a row on another's weights may name and set."""
+    recipe, _, parent = row.weights_of.rpartition(": ")
+    if not recipe and parent not in card.rows:
+        raise InputError(f"{where}.weights_of: there is no row {parent!r}; {nearest.hint(parent, card.rows)}")
+    if not recipe and not card.rows[parent].trains:
+        raise InputError(f"{where}.weights_of: {parent!r} trains nothing; name the row that does")
+    for key in row.set:
+        if not any(f"{key}.".startswith(f"{allowed}.") for allowed in TESTED_KEYS):
+            raise InputError(
+                f"{where}.set: {key} would change the training, but the row tests the weights of {parent!r};\n"
+                f"it may set {', '.join(TESTED_KEYS)}"
+            )
+
+
+def build(kind: Any, content: Any, key: str, source: str) -> Any:
     """One value of type `kind`: a dataclass, a container of such, or a scalar."""
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, content, key, source)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is dict and isinstance(content, dict):
-        return {str(name): _build(arguments[1], value, f"{key}.{name}", source) for name, value in content.items()}
+        return {str(name): build(arguments[1], value, f"{key}.{name}", source) for name, value in content.items()}
     if origin is list and isinstance(content, list):
-        return [_build(arguments[0], value, f"{key}[{index}]", source) for index, value in enumerate(content)]
+        return [build(arguments[0], value, f"{key}[{index}]", source) for index, value in enumerate(content)]
     if origin is types.UnionType:
-        return None if content is None else _build(arguments[0], content, key, source)
+        return _build_union(arguments, content, key, source)
     if kind is Any or (isinstance(kind, type) and isinstance(content, kind) and (kind is bool or content is not True)):
         return content
     if kind is float and isinstance(content, int) and not isinstance(content, bool):
         return float(content)
     expected = getattr(origin or kind, "__name__", str(kind))
     raise InputError(f"{source}: {key} should be a {expected}, got {content!r}")
+
+
+def _build_union(kinds: tuple[Any, ...], content: Any, key: str, source: str) -> Any:
+    """The first kind that fits: `X | None`, or a text that may be a list."""
+    if content is None and type(None) in kinds:
+        return None
+    if isinstance(content, list):
+        kinds = tuple(kind for kind in kinds if typing.get_origin(kind) is list) or kinds
+    return build(kinds[0], content, key, source)
 
 
 def _build_dataclass(kind: Any, content: Any, key: str, source: str) -> Any:
@@ -164,4 +305,4 @@ def _build_dataclass(kind: Any, content: Any, key: str, source: str) -> Any:
         required = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
         if required and entry.name not in content:
             raise InputError(f"{source}: {key} needs the key {entry.name!r}")
-    return kind(**{name: _build(hints[name], value, f"{key}.{name}", source) for name, value in content.items()})
+    return kind(**{name: build(hints[name], value, f"{key}.{name}", source) for name, value in content.items()})

@@ -18,7 +18,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.experiment.recipes import Experiment
 
-SECTIONS = ("model", "data", "trainer", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
+SECTIONS = ("model", "data", "trainer", "stages", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
 
 
 def names(experiment: Experiment) -> None:

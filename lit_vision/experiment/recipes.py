@@ -23,7 +23,7 @@ HARDWARE = (
     *(f"trainer.{name}" for name in ("logger", "enable_progress_bar", "enable_model_summary", "log_every_n_steps")),
     *(f"trainer.{name}" for name in ("profiler", "default_root_dir", "deterministic", "plugins")),
     *(f"trainer.{name}" for name in ("val_check_interval", "num_sanity_val_steps", "accumulate_grad_batches")),
-    *(f"data.{name}" for name in ("root", "train", "val", "test", "download")),
+    *(f"data.{name}" for name in ("root", "download")),
     *(f"data.{name}" for name in ("num_workers", "max_per_device", "eval_batch_size", "seed")),
     *("model.channels_last", "model.compile", "seed_everything", "checkpoint", "ckpt_path"),
 )
@@ -183,22 +183,44 @@ def _from_content(content: Config, source: str) -> Experiment:
 
 
 def _apply_row(experiment: Experiment, row: str | None) -> None:
-    """Applies the row's `set`; without a row, the row that sets nothing is the recipe itself."""
-    if row is None:
-        plain = [name for name, entry in experiment.card.rows.items() if not entry.set]
-        experiment.row = experiment.row or next(iter(plain), None)
+    """Applies the `set` of the asked row, or of the recipe's default row."""
+    card = experiment.card
+    if experiment.row and row not in (None, experiment.row):
+        raise InputError(
+            f"--row {row}: this configuration is already resolved for row {experiment.row!r}; "
+            f"start from --config {experiment.name} --row {row!r}"
+        )
+    if experiment.row or not card.rows:
         return
-    if experiment.row:
-        if row != experiment.row:
-            raise InputError(
-                f"--row {row}: this configuration is already resolved for row {experiment.row!r}; "
-                f"start from --config {experiment.name} --row {row!r}"
-            )
-        return
-    for key, value in experiment.card.row(row, experiment.name).set.items():
-        experiment.dropped += compose.set_key(experiment.config, key, value, f"row {row}")
-        experiment.record([key], f"row {row!r} of {experiment.name}")
-    experiment.row = row
+    if row is None and card.default is None:
+        raise InputError(
+            f"{experiment.name} has no default row; give --row with one of {', '.join(map(repr, card.rows))}"
+        )
+    name = row or card.default
+    assert name is not None
+    recipe, _, parent = card.row(name, experiment.name).weights_of.rpartition(": ")
+    if recipe:  # the network that another recipe trained: this one says only how it is tested
+        trained = resolve([recipe], parent)
+        experiment.config, experiment.sources = trained.config, trained.sources
+    for ancestor in lineage(card, name, experiment.name):
+        for key, value in card.rows[ancestor].set.items():
+            experiment.dropped += compose.set_key(experiment.config, key, value, f"row {ancestor}")
+            experiment.record([key], f"row {ancestor!r} of {experiment.name}")
+    experiment.row = name
+
+
+def lineage(card: Card, row: str, recipe: str) -> list[str]:
+    """The rows whose `set` makes this one, in order: that of its weights first, then its own.
+
+    Raises:
+        InputError: There is no such row, or it is quoted and cannot run.
+    """
+    entry = card.row(row, recipe)
+    if entry.quoted:
+        raise InputError(
+            f"{recipe}, row {row!r} is quoted ({entry.quoted}): its figure is printed beside ours, never run"
+        )
+    return [entry.weights_of, row] if entry.weights_of in card.rows else [row]
 
 
 def _pass_seed(config: Config) -> None:

@@ -38,7 +38,7 @@ def of(saved: Config) -> Identity:
     origin = saved.get("origin") or {}
     recipe, row = origin.get("recipe", ""), origin.get("row")
     card = cards.parse(saved.get("card") or {}, "config.yaml")
-    where = card.rows[row].where if row in card.rows else ""
+    where = card.rows[row].place if row in card.rows else ""
     tags = (card.paper, where, "stand-in" if origin.get("changed") else "")
     config = {key: value for key, value in saved.items() if key != "card"}
     return Identity(

@@ -42,11 +42,13 @@ class Detector(nn.Module, ABC):
         published: torchvision's weight enumeration of this detector on ResNet-50-FPN; empty if there is none.
         background: Whether class layers have one output more than there are classes, the last.
         agnostic: Whether what is found has no class, only the label 0.
+        takes_proposals: Whether `detect` needs the data's regions as a third argument, and `loss` those of the targets.
     """
 
     published: ClassVar[str] = ""
     background: ClassVar[bool] = False
     agnostic: ClassVar[bool] = False
+    takes_proposals: ClassVar[bool] = False
 
     def __init__(self, pyramid: Pyramid | Backbone, num_classes: int, normalise: Normalise | None = None) -> None:
         super().__init__()

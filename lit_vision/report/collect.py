@@ -103,7 +103,7 @@ def find(paths: Iterable[Path] = (runs.ROOT,)) -> list[Run]:
         InputError: If a path is not there, or a file of a run is damaged.
     """
     found = {folder.resolve(): folder for path in paths for folder in _folders(path)}
-    return [read(folder) for folder in sorted(found.values())]
+    return [run for run in map(read, sorted(found.values())) if "part_of" not in run.state]
 
 
 def read(folder: Path) -> Run:

@@ -36,6 +36,7 @@ _UNDIGESTED = (
     *("ckpt_path", "origin", "card", "checkpoint"),
     *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy")),
     *("data.max_per_device", "data.num_workers"),
+    "data.proposals",  # where they lie; the data's fingerprint tells what they are
 )
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from lit_vision.experiment import names as check
+from lit_vision.experiment import stages
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.models import counts
 from lit_vision.runs import checkpoints
@@ -12,6 +13,8 @@ from lit_vision.session.assembler import assemble
 
 def facts(experiment: Experiment) -> dict[str, str]:
     """Label and text of everything that can be said before a run; builds the model, reads no data."""
+    if listed := stages.of(experiment):  # the run's result is the last stage's
+        experiment = stages.experiment_of(listed[-1], experiment, True)
     check.names(experiment)
     # The shape of a network needs no download.
     shown = dataclasses.replace(experiment, config=checkpoints.without_downloads(experiment.config))

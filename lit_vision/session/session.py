@@ -1,11 +1,10 @@
 """`fit`, `validate` and `test`: one command from its arguments to its exit code.
 
-`assembler` makes the objects; what Lightning leaves open is decided here: recipes and rows, run folders and their
-continuation, accumulation from `data.max_per_device`, and the verdict after the test pass.
+`assembler` makes the objects; what Lightning leaves open is decided here and beside: the experiment (`request`), the
+run's folder and its continuation (`folders`), what it keeps (`saved`), accumulation and loggers (`preparation`).
 """
 
-import copy
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,148 +27,103 @@ from lit_vision.callbacks.verdict import Verdict
 from lit_vision.callbacks.workspace import Workspace
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, recipes, yamlio
+from lit_vision.experiment import compose
 from lit_vision.experiment import names as check
+from lit_vision.experiment import stages as listed_stages
 from lit_vision.experiment.recipes import Experiment
-from lit_vision.loggers import wandb_identity
-from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.models import counts
-from lit_vision.runs import checkpoints, durable, ownership, versions
+from lit_vision.runs import durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import quiet
+from lit_vision.session import folders, preparation, quiet, request, saved, starting
 from lit_vision.session.assembler import assemble
-from lit_vision.sweeps import mark
+from lit_vision.session.request import LAST, Request
 from lit_vision.tasks.task import Task
 
-LAST = "last"
-RUN_VARIABLE = "LIT_VISION_RUN"  # how rank zero hands its run folder to the ranks it launches
 
-
-@dataclass
-class Request:
-    """What the command line asks for.
-
-    Attributes:
-        verb: `fit`, `validate` or `test`.
-        configs: Recipe and overlays.
-        row: Row of the recipe.
-        run: Folder named by the user.
-        ckpt_path: A checkpoint file, or `last`.
-        trust_code: Whether a checkpoint, or a folder that is not the user's own, may name classes of any package.
-        options: Dotted keys and values, in order.
-    """
-
-    verb: str
-    configs: list[str] = field(default_factory=list)
-    row: str | None = None
-    run: str | None = None
-    ckpt_path: str | None = None
-    trust_code: bool = False
-    options: list[tuple[str, Any]] = field(default_factory=list)
-
-
-def main(request: Request) -> int:
+def main(asked: Request) -> int:
     """Runs one verb; returns the exit code."""
     quiet.calm()
     with preemption.leaving_at_once():
         try:
-            experiment = _experiment(request)
+            experiment = request.resolve(asked)
             check.names(experiment)
-            return Session(request, experiment).run()
+            if listed := listed_stages.of(experiment):
+                from lit_vision.session import stages  # it runs sessions, one after the other
+
+                return stages.run(asked, experiment, listed)
+            return Session(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
         except OSError as error:
-            folder = Path(request.run or runs.ROOT)
+            folder = Path(asked.run or runs.ROOT)
             if not durable.is_of_writing(error, folder):
                 raise
             raise durable.told(error, Path(error.filename or folder)) from error
+
+
+@dataclass(frozen=True)
+class PartOf:
+    """What a session knows of the stages around it.
+
+    Attributes:
+        run: Name of the run that this one is an earlier stage of; empty for the last stage and for ordinary runs.
+        saved: What the run's `config.yaml` holds, where that is more than the session's own configuration.
+        start: Checkpoint by the dotted key of the part that starts from it.
+    """
+
+    run: str = ""
+    saved: compose.Config | None = None
+    start: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Session:
     """One command from configuration to exit code.
 
     Args:
-        request: What the command line asks for.
+        asked: What the command line asks for.
         experiment: What it resolved to.
+        part_of: The stages around it.
     """
 
-    def __init__(self, request: Request, experiment: Experiment) -> None:
-        self.request = request
+    def __init__(self, asked: Request, experiment: Experiment, part_of: PartOf | None = None) -> None:
+        self.request = asked
         self.experiment = experiment
+        self.part_of = part_of or PartOf()
+        self.training = asked.verb == "fit"
         self.memory = OutOfMemory()
         self.callbacks: list[L.Callback] = [RunProgress(), Coverage(), self.memory]
         self.assembler = assemble(experiment, self.callbacks)
         self.config = self.assembler.resolved()
-        self.contents: dict[str, Any] = {"config": self._portable()}
+        self.saved = self.part_of.saved or self.config
+        self.contents: dict[str, Any] = {"config": saved.in_checkpoint(experiment, self.config)}
         self.folder: RunFolder | None = None
-        self.ckpt_path = request.ckpt_path
+        self.ckpt_path = asked.ckpt_path
 
     def run(self) -> int:
         """Finds the run folder, builds, runs, closes."""
         for line in self.experiment.dropped:
             console.say(f"dropped with its class: {line}")
-        if self.request.verb == "fit" or self.request.run or self.request.ckpt_path in (None, LAST):
-            self.folder = self._find_folder()
-            if self.folder.finished and self.request.verb == "fit":
+        if self.training or self.request.run or self.request.ckpt_path in (None, LAST):
+            self.folder = folders.find(self.request, self.experiment, self.saved)
+            if self.folder.finished and self.training:
                 _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
                 return 0
             self._attach(self.folder)
-        self.assembler.build()
-        self._refuse_other_classes()
-        self._add_what_prediction_needs()
-        self._prepare_trainer()
-        code = 1
+        self._build()
         try:
-            code = self._fit() if self.request.verb == "fit" else self._evaluate()
-        except (SystemExit, KeyboardInterrupt) as stopped:
-            code = self._interrupted(stopped)
+            return self._closing(self._fit if self.training else self._evaluate)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise self.memory.told(self.assembler.trainer, self.assembler.datamodule.batch_size) from error
-        finally:
-            for logger in self.assembler.trainer.loggers:
-                if isinstance(logger, Wandb):
-                    logger.finish(code)
-        return code
-
-    def _find_folder(self) -> RunFolder:
-        """The folder to start or to continue; every rank gets the same."""
-        handed = os.environ.get(RUN_VARIABLE)
-        if handed and launch.started_by() is None and launch.rank() > 0:
-            folder = RunFolder(Path(handed))
-        elif self.request.run:
-            folder = RunFolder(Path(self.request.run))
-        elif self.request.ckpt_path == LAST:
-            if self.request.verb != "fit":
-                raise InputError(f"--ckpt_path last: {self.request.verb} needs to know of which run; give --run DIR")
-            identity = runs.digest(self.config)
-            folder = runs.newest_unfinished(self.experiment.name, self.experiment.row, identity)
-        else:
-            self._refuse_unnamed()
-            folder = runs.new(self.experiment.name, self.experiment.row)
-        os.environ[RUN_VARIABLE] = str(folder.path)
-        runs.refuse_headless(folder)
-        if folder.state:
-            runs.refuse_other_configuration(folder, self.config)
-        return folder
-
-    def _refuse_unnamed(self) -> None:
-        """Processes that start at the same time, or on other nodes, cannot agree on a name drawn at random."""
-        if launch.processes() > 1 or self.config["trainer"]["num_nodes"] > 1:
-            raise InputError(
-                "with torchrun, srun or several nodes every process must know the run's folder: give --run DIR"
-            )
 
     def _attach(self, folder: RunFolder) -> None:
         """Starts or continues the folder, and adds the callbacks that write into it."""
         durable.refuse_links(folder.path)
-        if self.request.verb == "fit":
-            self._choose_checkpoint(folder)
-        elif self.request.ckpt_path in (None, LAST):
-            self._choose_trained(folder)
+        choose = folders.to_train_from if self.training else folders.to_evaluate
+        self.ckpt_path = choose(self.request, folder)
         changed = compose.flatten(self.experiment.config)
         self.callbacks += [
             RandomStates(),
@@ -183,73 +137,17 @@ class Session:
             # Last, for its `result.json` says that the run is finished.
             Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
         ]
-        if launch.rank() == 0 and not folder.state:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            durable.write_text(folder.config, yamlio.dump(self._saved()))
-            folder.note(
-                recipe=self.experiment.name,
-                row=self.experiment.row,
-                digest=runs.digest(self.config),
-                seal=ownership.seal(folder),
-                wandb_id=wandb_identity.new_id(),
-                **mark.read(),
-            )
+        folders.start(folder, self.experiment, self.saved, self.part_of.run)
 
-    def _choose_trained(self, folder: RunFolder) -> None:
-        """What is tested in the folder of a trained run: its last weights."""
-        if folder.last.is_file():
-            if self.request.verb == "test" and not folder.finished:
-                raise InputError(
-                    f"{folder.path} is not finished, and the test of half a training would pass for its result;\n"
-                    f"continue it with lit-vision fit --run {folder.path}, or name the file: --ckpt_path {folder.last}"
-                )
-            self.ckpt_path = str(folder.last)
-        elif self.request.ckpt_path == LAST:
-            raise InputError(f"--ckpt_path last: {folder.path} holds no checkpoint; name a file, or leave it out")
-
-    def _choose_checkpoint(self, folder: RunFolder) -> None:
-        """A run continues from its own last checkpoint; a file given by name starts a new run from that state."""
-        continuing = bool(folder.state)
-        if continuing and (last := checkpoints.recover(folder.checkpoints)):
-            self.ckpt_path = str(last)
-            console.say(f"continuing {folder.path}")
-        elif continuing:
-            # A file that the run was to start from still counts; under torchrun a late rank sees the new folder, too.
-            self.ckpt_path = None if self.request.ckpt_path == LAST else self.request.ckpt_path
-            console.say(f"{folder.path} holds no checkpoint yet; starting it again from the first step")
-        elif self.request.ckpt_path == LAST:
-            raise InputError(f"--ckpt_path last: {folder.path} holds no run to continue; leave the option out to start")
-
-    def _saved(self) -> compose.Config:
-        """What `config.yaml` holds: the resolved configuration, what it stands for and where it came from."""
-        origin = {
-            "recipe": self.experiment.name,
-            "row": self.experiment.row,
-            "changed": self.experiment.changed,
-            "code": versions.code(),
-        }
-        return {"card": self.experiment.card_content, "origin": origin} | self.config
-
-    def _portable(self) -> compose.Config:
-        """What a checkpoint carries: enough to rebuild model and data, and to judge them, anywhere."""
-        kept = {key: copy.deepcopy(self.config[key]) for key in ("model", "data", "seed_everything")}
-        origin = {
-            "recipe": self.experiment.name,
-            "row": self.experiment.row,
-            "changed": self.experiment.changed,
-        }
-        return {
-            "card": self.experiment.card_content,
-            "origin": origin,
-            "trainer": {"precision": self.config["trainer"]["precision"]},
-            **kept,
-        }
-
-    def _add_what_prediction_needs(self) -> None:
-        """Class names, and the pipeline that prepares an image, go into the checkpoint beside the configuration."""
-        data: Any = self.assembler.datamodule
-        chosen = data.pipeline_config or self.config["data"]["init_args"].get("pipeline")
-        self.contents |= {"class_names": list(data.class_names), "pipeline": chosen}
+    def _build(self) -> None:
+        """Builds data, model and trainer, and settles what depends on them."""
+        self.assembler.build()
+        trainer, data = self.assembler.trainer, self.assembler.datamodule
+        self._refuse_other_classes()
+        self.contents |= saved.for_prediction(data, self.config)
+        preparation.accumulate(trainer, data)
+        content = saved.in_folder(self.experiment, self.saved)
+        preparation.connect_loggers(trainer, self.folder, content, self.training)
 
     def _refuse_other_classes(self) -> None:
         """The class count comes from the data; a recipe that says otherwise is an error naming both."""
@@ -262,69 +160,40 @@ class Session:
                 f"{data.num_classes} classes; leave the key out, and it follows the data"
             )
 
-    def _prepare_trainer(self) -> None:
-        trainer: Any = self.assembler.trainer
-        data: Any = self.assembler.datamodule
-        micro = data.accumulation(trainer.world_size)
-        if micro > 1:
-            trainer.accumulate_grad_batches = micro
-            each = data.batch_size // (trainer.world_size * micro)
-            console.say(
-                f"batch {data.batch_size} = {trainer.world_size} device(s) × {each} images × {micro} accumulated; "
-                f"BatchNorm sees {each} images at a time"
-            )
-        if isinstance(trainer.val_check_interval, int) and trainer.check_val_every_n_epoch is None:
-            # Lightning counts micro batches, a recipe optimiser steps.
-            trainer.val_check_interval *= trainer.accumulate_grad_batches
-        if self.folder is None:
-            trainer.loggers = []
-            return
-        for logger in trainer.loggers:
-            if isinstance(logger, Wandb):
-                logger.describe(
-                    folder=self.folder.path,
-                    run_id=wandb_identity.id_of(self.folder.path, self.folder.state),
-                    identity=wandb_identity.of(self._saved()),
-                )
-        if self.request.verb != "fit" and self.folder.last.is_file():
-            trainer.loggers = []  # evaluating a trained run once more adds nothing to what it logged
-        else:
-            trainer.loggers = [MetricsFile(self.folder.metrics), *trainer.loggers]
+    def _closing(self, work: Any) -> int:
+        """Does the work, and closes W&B with its exit code whatever happens."""
+        code = 1
+        try:
+            code = work()
+        except (SystemExit, KeyboardInterrupt) as stopped:
+            code = self._interrupted(stopped)
+        finally:
+            for logger in self.assembler.trainer.loggers:
+                if isinstance(logger, Wandb):
+                    logger.finish(code)
+        return code
 
     def _fit(self) -> int:
-        trainer, data = self.assembler.trainer, self.assembler.datamodule
+        trainer, model, data = self.assembler.trainer, self.assembler.model, self.assembler.datamodule
         assert self.folder is not None
         # Other ranks have no file to mark, and the checkpoint may still be getting its name back from rank zero.
         if launch.rank() == 0:
-            self._mark_metrics(self.folder)
-        if isinstance(self.assembler.model, Task):
-            console.say(f"{counts.parameters(self.assembler.model.network):,} parameters")
+            preparation.mark_metrics(self.folder, self.ckpt_path)
+        if isinstance(model, Task):
+            console.say(f"{counts.parameters(model.network):,} parameters")
         console.say(f"run: {self.folder.path}")
-        trainer.fit(self.assembler.model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
-        trainer.test(
-            self.assembler.model, datamodule=data, ckpt_path=self.folder.last, weights_only=True, verbose=False
-        )
+        if self.ckpt_path is None:
+            starting.fill(model, self.part_of.start)
+        trainer.fit(model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
+        trainer.test(model, datamodule=data, ckpt_path=self.folder.last, weights_only=True, verbose=False)
         return 0
-
-    def _mark_metrics(self, folder: RunFolder) -> None:
-        """Notes in the figures where the run goes on."""
-        step = checkpoints.read(self.ckpt_path)["global_step"] if self.ckpt_path else 0
-        if folder.metrics.is_file():
-            MetricsFile(folder.metrics).resumed_at(step)
-        elif self.ckpt_path == str(folder.last):
-            console.say(f"warning: {folder.metrics} is gone: the figures up to step {step} are lost")
 
     def _evaluate(self) -> int:
         """A `validate` or `test` pass; with a checkpoint alone it prints figures and leaves no run folder."""
         trainer = self.assembler.trainer
         verb = getattr(trainer, self.request.verb)
-        verb(
-            self.assembler.model,
-            datamodule=self.assembler.datamodule,
-            ckpt_path=self.ckpt_path,
-            weights_only=True,
-            verbose=False,
-        )
+        model, data = self.assembler.model, self.assembler.datamodule
+        verb(model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True, verbose=False)
         if self.folder is None or self.request.verb == "validate":
             _print(console.figures(trainer.callback_metrics))
         return 0
@@ -333,20 +202,6 @@ class Session:
         if self.folder and self.folder.last.is_file():
             _print(f"stopped; continue with the same command and --ckpt_path last, or --run {self.folder.path}")
         return preemption.exit_code(stopped)
-
-
-def _experiment(request: Request) -> Experiment:
-    """Resolves configuration files, or the run folder's or the checkpoint's own configuration."""
-    configs, base = list(request.configs), None
-    if not configs and request.run and (run := RunFolder(Path(request.run))).config.is_file():
-        if not request.trust_code:
-            ownership.refuse_foreign(run)
-        configs = [str(run.config)]
-    if not configs and request.ckpt_path and request.ckpt_path != LAST:
-        base = checkpoints.configuration(checkpoints.read(request.ckpt_path), request.ckpt_path, request.trust_code)
-    if not configs and base is None:
-        raise InputError(f"{request.verb} needs --config RECIPE; lit-vision recipes ls shows them")
-    return recipes.resolve(configs, request.row, request.options, base)
 
 
 def _print(text: str) -> None:

@@ -102,13 +102,20 @@ class Detection(Task):
         found = [
             pixels.to_original(Detections(*(value.cpu() for value in one)), size, target.original_size.cpu())
             for one, size, target in zip(
-                self.network.detect(batch.images, batch.sizes), batch.sizes.cpu(), batch.targets, strict=True
+                self.network.detect(batch.images, batch.sizes, *self._given(batch)),
+                batch.sizes.cpu(),
+                batch.targets,
+                strict=True,
             )
         ]
         targets = [Target(*(value.cpu() for value in target)) for target in batch.targets]
         for metric in metrics:
             metric.update(found, targets)  # type: ignore[operator]
         return {"found": found}
+
+    def _given(self, batch: Batch[list[Target]]) -> tuple[list[Tensor], ...]:
+        """The data's regions, for a detector that finds objects among them alone."""
+        return ([target.proposals for target in batch.targets],) if self.network.takes_proposals else ()
 
     def _log_training(self, step: int) -> None:
         names = list(self._losses[0])

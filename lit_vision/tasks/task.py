@@ -72,6 +72,11 @@ class Task(L.LightningModule):
                 f"the network has {network.num_classes} classes, but {type(data).__name__} has {data.num_classes}; "
                 f"leave model.network.num_classes out, and it follows the data"
             )
+        if getattr(network, "takes_proposals", False) and not data.proposals:
+            raise InputError(
+                f"{type(network).__name__} finds objects among given regions; name their files by data.proposals, "
+                "or train it as a stage after one that proposes"
+            )
         network.normalise.set(data.mean, data.std)
         self.class_names = self.class_names or data.class_names
 

@@ -50,7 +50,21 @@ def target(count, crowd=False, difficult=False):
         torch.tensor(1),
         torch.tensor([96, 120]),
         boxes.double(),
+        regions(40),
     )
+
+
+def regions(count):
+    """Regions inside both images."""
+    corners = torch.rand(count, 2) * 50
+    return torch.cat([corners, corners + 6 + torch.rand(count, 2) * 20], 1)
+
+
+def detect(net, images):
+    """What a detector finds; one that needs regions gets the same ones each time."""
+    torch.manual_seed(3)
+    given = ([regions(300), regions(300)],) if net.takes_proposals else ()
+    return net.detect(images, SIZES, *given)
 
 
 def batch(*targets):
@@ -58,7 +72,7 @@ def batch(*targets):
 
 
 def test_there_are_detectors():
-    assert {"RetinaNet", "RPN", "FasterRCNN"} <= {cls.__name__ for cls in subclasses(Detector)}
+    assert {"RetinaNet", "RPN", "FasterRCNN", "FastRCNN"} <= {cls.__name__ for cls in subclasses(Detector)}
 
 
 @DETECTORS
@@ -117,7 +131,7 @@ def confident(net):
 @DETECTORS
 def test_detections_are_sorted_and_inside_their_image(detector):
     net = confident(detector.example())
-    found = net.detect(images(), SIZES)
+    found = detect(net, images())
     assert len(found) == 2
     for each, (height, width) in zip(found, SIZES.tolist(), strict=True):
         assert 10 < len(each.scores) <= 1000
@@ -138,7 +152,7 @@ def test_detections_depend_on_neither_padding_nor_neighbours(detector):
     net = confident(detector.example())
     one, other = images(), images()
     other[1:, :, :80] = one[1:, :, :80]  # another first image, and other pixels in the second one's padding
-    for first, second in zip(net.detect(one, SIZES)[1], net.detect(other, SIZES)[1], strict=True):
+    for first, second in zip(detect(net, one)[1], detect(net, other)[1], strict=True):
         torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-3)
 
 
@@ -147,7 +161,7 @@ def test_under_autocast_losses_and_detections_are_float32(detector):
     net, data = detector.example(), batch(target(3), target(0))
     with torch.autocast("cpu", torch.bfloat16):
         losses = net.train().loss(data)
-        found = confident(net).detect(data.images, SIZES)
+        found = detect(confident(net), data.images)
     assert all(loss.dtype == torch.float32 and torch.isfinite(loss) for loss in losses.values())
     assert all(each.boxes.dtype == each.scores.dtype == torch.float32 for each in found)
 
@@ -157,16 +171,16 @@ def test_state_round_trip(detector):
     source, copy = confident(detector.example()), detector.example().eval()
     copy.load_state_dict(source.state_dict())
     data = images()
-    for first, second in zip(source.detect(data, SIZES), copy.detect(data, SIZES), strict=True):
+    for first, second in zip(detect(source, data), detect(copy, data), strict=True):
         assert torch.equal(first.boxes, second.boxes)
 
 
 @DETECTORS
 def test_compiling_keeps_names_and_results(detector):
     net, data = confident(detector.example()), images()
-    before, names = net.detect(data, SIZES), list(net.state_dict())
+    before, names = detect(net, data), list(net.state_dict())
     net.compile_static(backend="eager")
-    after = net.detect(data, SIZES)
+    after = detect(net, data)
     assert list(net.state_dict()) == names
     for first, second in zip(before, after, strict=True):
         torch.testing.assert_close(first.boxes, second.boxes)
@@ -198,7 +212,7 @@ def test_one_level_is_no_special_case(detector):
     losses = net.loss(batch(target(2), target(0)))
     sum(losses.values()).backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
-    found = confident(net).detect(images(), SIZES)
+    found = detect(confident(net), images())
     assert all(len(each.boxes) for each in found)
 
 

@@ -17,7 +17,7 @@ from lit_vision.experiment import names as check
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.models import classifier, pyramid, retinanet
 from lit_vision.models.backbones import resnet
-from lit_vision.session import session
+from lit_vision.session import request, session
 from lit_vision.tasks import classification, detection
 from tests.twins import folders
 
@@ -37,10 +37,10 @@ def command(*commands):
 def evaluate(name, *arguments):
     """`validate` or `test`; keeps all figures at full precision in `<name>.rank<number>.pt`."""
     values, options = cli._options(arguments[0], [*map(str, arguments[1:]), *devices()])
-    request = session.Request(arguments[0], options=options, **values)
-    experiment = session._experiment(request)
+    asked = request.Request(arguments[0], options=options, **values)
+    experiment = request.resolve(asked)
     check.names(experiment)
-    running = session.Session(request, experiment)
+    running = session.Session(asked, experiment)
     assert running.run() == 0
     trainer = running.assembler.trainer
     torch.save(dict(trainer.callback_metrics), f"{name}.rank{trainer.global_rank}.pt")

@@ -8,7 +8,7 @@ GOOD = {
     "metric": "test/ap",
     "split": "minival",
     "rows": {
-        "gamma=2": {"value": 34, "also": {"test/ap50": 52.5}},
+        "gamma=2": {"default": True, "value": 34, "also": {"test/ap50": 52.5}},
         "scratch": {"claim": "trains without downloads", "stand_in": True, "set": {"model.a.b": None}, "split": "val"},
     },
     "relations": [{"id": "r", "expr": "row('gamma=2') > 1", "paper": 2.9}],
@@ -51,6 +51,6 @@ def test_bad_cards_are_told_with_file_and_key(content, message):
 
 
 def test_relation_ids_are_unique():
-    twice = {"rows": {"a": {"value": 1}}, "relations": [{"id": "x", "expr": "row('a') > 1"}] * 2}
+    twice = {"rows": {"a": {"value": 1, "default": True}}, "relations": [{"id": "x", "expr": "row('a') > 1"}] * 2}
     with pytest.raises(InputError, match="has the id 'x' twice"):
         card.parse(twice, "f.yaml")

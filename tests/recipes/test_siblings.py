@@ -30,7 +30,7 @@ def test_declared_differences_are_the_real_ones(name):
 
 
 SMALL = """\
-card: {paper: "1512.03385", rows: {small: {value: 8.75}}}
+card: {paper: "1512.03385", rows: {small: {value: 8.75, default: true}}}
 data: {class_path: lit_vision.data.cifar.CIFAR10, init_args: {batch_size: 128}}
 model:
   class_path: lit_vision.tasks.classification.Classification
@@ -42,7 +42,10 @@ trainer: {max_steps: 64000, val_check_interval: 1000}
 LARGE = (
     SMALL.replace("resnet20", "resnet56")
     .replace("max_steps: 64000", "max_steps: 96000")
-    .replace("rows: {small: {value: 8.75}}", "differs_from: {small: [KEYS]}, rows: {large: {value: 6.97}}")
+    .replace(
+        "rows: {small: {value: 8.75, default: true}}",
+        "differs_from: {small: [KEYS]}, rows: {large: {value: 6.97, default: true}}",
+    )
 )
 
 

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from lit_vision.data.formats.proposals import Proposals
 from lit_vision.types import Target
 
 
@@ -27,6 +28,7 @@ class Annotations:
         crowd: bool [M].
         difficult: bool [M].
         area: float64 [M].
+        proposals: Regions from elsewhere, at least those of these images; None without.
     """
 
     folder: Path
@@ -40,6 +42,7 @@ class Annotations:
     crowd: Tensor
     difficult: Tensor
     area: Tensor
+    proposals: Proposals | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -61,6 +64,7 @@ class Annotations:
             self.image_ids[index],
             self.sizes[index],
             boxes,
+            *([self.proposals.of(self.names[index])] if self.proposals else []),
         )
 
     def take(self, indices: Tensor) -> "Annotations":
@@ -82,6 +86,7 @@ class Annotations:
             self.crowd[objects],
             self.difficult[objects],
             self.area[objects],
+            proposals=self.proposals,
         )
 
     def below(self, root: Path) -> "Annotations":

@@ -108,11 +108,14 @@ def read_file(split: Annotations, index: int) -> Tensor:
 
 
 def apply(transform: nn.Module, image: Tensor, target: Target) -> Sample[Target]:
-    """Transforms an image and the boxes with it; `original_boxes` stay as they are."""
+    """Transforms an image and its boxes and proposals with it; `original_boxes` stay as they are."""
     size = (image.shape[-2], image.shape[-1])
-    boxes: Any = tv_tensors.BoundingBoxes(target.boxes, format=tv_tensors.BoundingBoxFormat.XYXY, canvas_size=size)
-    image, boxes = transform(tv_tensors.Image(image), boxes)
-    return Sample(image.as_subclass(Tensor), target._replace(boxes=boxes.as_subclass(Tensor)))
+    objects = len(target.boxes)
+    regions = torch.cat([target.boxes, target.proposals])
+    moved: Any = tv_tensors.BoundingBoxes(regions, format=tv_tensors.BoundingBoxFormat.XYXY, canvas_size=size)
+    image, moved = transform(tv_tensors.Image(image), moved)
+    moved = moved.as_subclass(Tensor)
+    return Sample(image.as_subclass(Tensor), target._replace(boxes=moved[:objects], proposals=moved[objects:]))
 
 
 def without_empty(target: Target) -> Target:

@@ -39,7 +39,7 @@ def _row(recipe: str, name: str, card: Card, variants: Sequence[Variant], level:
         yield Entry(
             recipe=recipe,
             row=name,
-            where=row.where,
+            where=row.place,
             judged=Figure(row.metric, row.value),
             also=tuple(Figure(metric, value) for metric, value in row.also.items()),
             tolerance=row.tolerance if row.value is not None else None,
@@ -59,7 +59,7 @@ def _entry(variant: Variant, card: Card, level: str, known: bool = True, note: s
     return Entry(
         recipe=variant.recipe,
         row=variant.row,
-        where=row.where,
+        where=row.place,
         judged=judged,
         also=tuple(_figure(metric, value, variant.counted) for metric, value in row.also.items()),
         tolerance=row.tolerance if row.value is not None else None,

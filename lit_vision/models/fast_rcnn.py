@@ -1,0 +1,83 @@
+"""Fast R-CNN on given regions: from a file, or from a stage that proposed them (Faster R-CNN paper, Section 3.2)."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lit_vision.errors import InputError
+from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.detector import ClassLayer, Detector, width
+from lit_vision.models.faster_rcnn import RegionClassifier
+from lit_vision.models.normalise import Normalise
+from lit_vision.models.pyramid import Pyramid
+from lit_vision.ops import matching
+from lit_vision.types import Batch, Detections, Target
+
+
+class FastRCNN(Detector):
+    """The second stage as a detector of its own: classifies and refines the regions that come with the data.
+
+    Args:
+        pyramid: Levels 2 to 5 or 6 in FPN; a backbone restricted to one level in Fast R-CNN.
+        num_classes: K; linked from the data in a recipe.
+        regions: Makes the second stage from the channels and K.
+        normalise: See `Detector`.
+
+    Raises:
+        InputError: The pyramid's levels differ in width, or there is none to pool from.
+    """
+
+    background = True
+    takes_proposals = True
+
+    def __init__(
+        self,
+        pyramid: Pyramid | Backbone,
+        num_classes: int,
+        regions: Callable[[int, int], RegionClassifier] = RegionClassifier,
+        normalise: Normalise | None = None,
+    ) -> None:
+        super().__init__(pyramid, num_classes, normalise)
+        self.regions = regions(width(pyramid), num_classes)
+        if not set(self.regions.pooler.levels) & set(pyramid.channels):
+            raise InputError(
+                f"regions are pooled from levels {list(self.regions.pooler.levels)}, "
+                f"but there are maps of levels {sorted(pyramid.channels)} only; set regions.pooler.levels"
+            )
+
+    def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
+        """Losses `cls` and `box` of the regions (Fast R-CNN, Eq. 1)."""
+        boxes, labels = zip(*map(matching.trainable, batch.targets), strict=True)
+        given = [target.proposals for target in batch.targets]
+        return self.regions.loss(self.extract(batch.images, batch.sizes), given, boxes, labels)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None) -> list[Detections]:
+        """The best boxes of the given regions.
+
+        Args:
+            images: uint8 [B, 3, H, W].
+            sizes: int64 [B, 2], height and width of each image without padding.
+            proposals: [R, 4] of each image, in the pixels of the batch.
+
+        Raises:
+            InputError: There are no proposals.
+        """
+        if proposals is None:
+            raise InputError("FastRCNN finds objects among given regions only: name their files by data.proposals")
+        return self.regions.detect(self.extract(images, sizes), list(proposals), sizes)
+
+    def static(self) -> Iterable[nn.Module]:
+        """The pyramid: how many regions there are depends on the data."""
+        return (self.pyramid,)
+
+    def class_layers(self) -> list[ClassLayer]:
+        """Scores and offsets."""
+        return [ClassLayer("regions.head.cls", 1, 1), ClassLayer("regions.head.box", 1, 4)]
+
+    @classmethod
+    def example(cls) -> "FastRCNN":
+        """On a ResNet-18 with a narrow pyramid."""
+        return cls(Pyramid(resnet.resnet18(), levels=range(2, 6), channels=32), num_classes=3)

@@ -1,0 +1,57 @@
+"""What a built trainer still needs before it runs: accumulation, intervals in optimiser steps, loggers."""
+
+from typing import Any
+
+from lit_vision import console
+from lit_vision.experiment import compose
+from lit_vision.loggers import wandb_identity
+from lit_vision.loggers.metrics_file import MetricsFile
+from lit_vision.loggers.wandb import Wandb
+from lit_vision.runs import checkpoints
+from lit_vision.runs.folder import RunFolder
+
+
+def accumulate(trainer: Any, data: Any) -> None:
+    """Cuts the total batch as `data.max_per_device` asks, and counts the validation interval in optimiser steps."""
+    micro = data.accumulation(trainer.world_size)
+    if micro > 1:
+        trainer.accumulate_grad_batches = micro
+        each = data.batch_size // (trainer.world_size * micro)
+        console.say(
+            f"batch {data.batch_size} = {trainer.world_size} device(s) × {each} images × {micro} accumulated; "
+            f"BatchNorm sees {each} images at a time"
+        )
+    if isinstance(trainer.val_check_interval, int) and trainer.check_val_every_n_epoch is None:
+        # Lightning counts micro batches, a recipe optimiser steps.
+        trainer.val_check_interval *= trainer.accumulate_grad_batches
+
+
+def connect_loggers(trainer: Any, folder: RunFolder | None, content: compose.Config, training: bool) -> None:
+    """Gives a run's loggers its folder and identity; what leaves no folder logs nothing.
+
+    Args:
+        trainer: The trainer.
+        folder: The run's folder, if it has one.
+        content: What the run's `config.yaml` holds.
+        training: Whether the command trains.
+    """
+    if folder is None:
+        trainer.loggers = []
+        return
+    for logger in trainer.loggers:
+        if isinstance(logger, Wandb):
+            run_id = wandb_identity.id_of(folder.path, folder.state)
+            logger.describe(folder=folder.path, run_id=run_id, identity=wandb_identity.of(content))
+    if not training and folder.last.is_file():
+        trainer.loggers = []  # evaluating a trained run once more adds nothing to what it logged
+    else:
+        trainer.loggers = [MetricsFile(folder.metrics), *trainer.loggers]
+
+
+def mark_metrics(folder: RunFolder, ckpt_path: str | None) -> None:
+    """Notes in the figures where the run goes on."""
+    step = checkpoints.read(ckpt_path)["global_step"] if ckpt_path else 0
+    if folder.metrics.is_file():
+        MetricsFile(folder.metrics).resumed_at(step)
+    elif ckpt_path == str(folder.last):
+        console.say(f"warning: {folder.metrics} is gone: the figures up to step {step} are lost")
