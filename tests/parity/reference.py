@@ -241,8 +241,9 @@ def _faster_rcnn(backbone, regions):
 
 def renamed(tensors, detector):
     """Tensors by torchvision's parameter names, by our names and in our order of classes."""
-    state = detector_weights._to_our_names(tensors)
-    return state | detector_weights._classes(state, detector, True, "")
+    (layout,) = detector.public.layouts
+    state = layout.rename(tensors)
+    return state | detector_weights.classes(state, detector, layout, "")
 
 
 def trainable(module):

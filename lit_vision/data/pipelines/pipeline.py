@@ -107,4 +107,10 @@ class Pipeline(ABC, Generic[S, T]):
 
 
 class ImagePipeline(Pipeline[Split, Tensor]):
-    """Turns images with one class each into batches."""
+    """Turns images with one class each into batches.
+
+    Attributes:
+        short_side: What evaluation resizes the shorter side to before the crop; None where it does not.
+    """
+
+    short_side: int | None = None

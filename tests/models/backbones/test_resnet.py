@@ -8,7 +8,7 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import nn
 
-from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones import blocks, resnet
 from lit_vision.models.classifier import Classifier
 
 BUILDERS = [name for name, f in inspect.getmembers(resnet, inspect.isfunction) if name.startswith(("plain", "resnet"))]
@@ -78,7 +78,7 @@ def test_channels_last_reaches_every_level(build):
 
 def test_option_a_keeps_channels_last():
     x = torch.randn(2, 8, 6, 6).contiguous(memory_format=torch.channels_last)
-    assert resnet.PadShortcut(8, 16, 2, "end")(x).is_contiguous(memory_format=torch.channels_last)
+    assert blocks.PadShortcut(8, 16, 2, "end")(x).is_contiguous(memory_format=torch.channels_last)
 
 
 @KINDS
