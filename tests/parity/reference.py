@@ -159,7 +159,7 @@ def share_pixels(reference, detector):
     Both normalise alike to 5e-7, but behind fifty rectifiers even that turns some of them over, and gradients differ by
     the square root of how many.
     """
-    reference.transform.normalize = lambda image: detector.normalise((image * 255).round())
+    reference.transform.normalize = lambda image: detector.normalise((image * 255).round().byte())
 
 
 def share_proposals(reference, detector):

@@ -9,12 +9,9 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 
 from lit_vision.errors import InputError
-from lit_vision.models.normalise import Normalise
+from lit_vision.models.normalise import IMAGENET_MEAN, IMAGENET_STD, Normalise
 
 Triple = tuple[float, float, float]
-
-IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
-IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 
 # Below, a difference is one of rounding; above one standard deviation, first-layer responses are of another kind.
 _ROUNDING, _MISREAD = 0.005, 1.0

@@ -389,7 +389,7 @@ def test_torchvisions_layout_with_another_option_is_told(options, tmp_path, monk
     name, theirs, ours = ("pool", "pad", "ceil") if options else ("stride_on", "3x3", "1x1")
     told = f"weights: {file} (torchvision's ResNet layout) needs {name}: {theirs}, but the network has {ours}"
     # Files of other trainers have the same names and the paper's stride.
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="needs") as caught:
         resnet.resnet50(weights=file, **options)
     assert [str(warning.message) for warning in caught] == [
         f"{told}; unless this file was made with {ours}, its figures will be wrong"

@@ -15,9 +15,9 @@ from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.classifier import Classifier
-from lit_vision.models.normalise import Normalise
+from lit_vision.models.normalise import IMAGENET_MEAN, IMAGENET_STD, Normalise
 from lit_vision.models.weights import preprocessing
-from lit_vision.models.weights.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from lit_vision.models.weights.preprocessing import Preprocessing
 from lit_vision.tasks.classification import Classification
 from tests.models.weights.test_classifiers import PublicNet, save
 
