@@ -354,7 +354,9 @@ def test_a_module_without_a_network_is_told_to_pad_with_black():
     data.trainer = InTraining(2, 1, 0, 1, 0)
     batch = next(iter(data.train_dataloader()))
     data.trainer.lightning_module = SimpleNamespace()
-    with pytest.raises(InputError, match="data.pipeline.fill: mean pads .* has no network.normalise; set it to black"):
+    with pytest.raises(
+        InputError, match=r"data\.pipeline\.fill: mean pads .* has no network\.normalise; set it to black"
+    ):
         data.on_after_batch_transfer(batch, 0)
     data.pipeline.fill = "black"
     assert data.on_after_batch_transfer(batch, 0).images.dtype == torch.uint8
