@@ -134,8 +134,9 @@ def cifar(
 
 def _torchvision(depth: int, unfit: str, **options: str) -> Public:
     """What torchvision has for one of its depths, and the options that its files do not tell."""
-    release = f"ResNet{depth}_Weights" if depth in (18, 34, 50, 101, 152) else ""
-    return Public((torchvision_resnet.LAYOUT,), release, unfit, options)
+    if depth not in (18, 34, 50, 101, 152):
+        return Public((torchvision_resnet.LAYOUT,), "", f"torchvision has none of {depth} layers", options)
+    return Public((torchvision_resnet.LAYOUT,), f"ResNet{depth}_Weights", unfit, options)
 
 
 def _stem(norm: MakeNorm, pool: Pool) -> Stem:

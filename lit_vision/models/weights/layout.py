@@ -52,7 +52,7 @@ class Public:
     Attributes:
         layouts: Of files that it understands.
         release: torchvision's weight enumeration for this architecture; empty if there is none.
-        unfit: Why that release does not fit, options considered; empty if it does.
+        unfit: Why no release fits, options considered; empty if one does.
         options: The network's own options that a layout may differ in.
     """
 
@@ -71,8 +71,8 @@ class Public:
         Raises:
             InputError: There is none.
         """
-        if self.unfit or not self.release:
-            raise InputError(f"weights: no torchvision release fits this network: {self.unfit or 'there is none'}")
+        if self.unfit:
+            raise InputError(f"weights: no torchvision release fits this network: {self.unfit}")
         return self.release
 
     def differing(self, layout: Layout) -> dict[str, tuple[str, str]]:

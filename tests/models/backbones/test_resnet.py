@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 
 import pytest
 import torch
@@ -37,6 +38,18 @@ def test_a_plain_string_resolves_to_every_option(name):
     shortcut = "B" if name in ("resnet50", "resnet101", "resnet152") else "A"
     assert (resolved.shortcut, resolved.norm, resolved.weights, resolved.zero_init) == (shortcut, "bn", None, False)
     assert list(resolved.frozen_levels) == []
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_builder_is_found_where_its_name_says(name):
+    builder = getattr(resnet, name)
+    assert (builder.__module__, builder.__qualname__) == (resnet.__name__, name)
+    depth = re.search(r"\d+", name)[0]
+    assert re.match(rf"(Plain net of {depth} layers|ResNet-{depth}\b)", builder.__doc__)
+    assert not {kind.kind for kind in inspect.signature(builder).parameters.values()} & {
+        inspect.Parameter.VAR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    }
 
 
 def test_options_are_given_by_name():

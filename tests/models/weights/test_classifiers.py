@@ -369,6 +369,12 @@ def test_no_release_fits_other_options(build, options, reason):
     )
 
 
+def test_other_depths_have_no_release():
+    assert message(resnet.imagenet_basic, (1, 1, 1, 1), True, shortcut="B", weights="IMAGENET1K_V1") == (
+        "weights: no torchvision release fits this network: torchvision has none of 10 layers"
+    )
+
+
 @pytest.mark.parametrize("source", ["IMAGENET1K_V2", "ResNet50_Weights.IMAGENET1K_V2"])
 def test_a_failed_download_tells_what_to_fetch(source, monkeypatch):
     def fail(self, *arguments, **options):
