@@ -68,7 +68,7 @@ def bare_ms():
     step, begin = 0, 0.0
     while True:
         for batch in data.train_dataloader():
-            images = data.pipeline.augment(batch.images, Place(0, step, 0, BATCH))
+            images = data.pipeline.augment(batch.images, Place(0, step, 0, BATCH), net.normalise)
             loss = F.cross_entropy(net(images), batch.targets)
             optimizer.zero_grad()
             loss.backward()

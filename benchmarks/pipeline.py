@@ -55,7 +55,7 @@ def in_memory(images):
     )
     while True:
         for step, batch in enumerate(loader):
-            yield normalise(pipeline.augment(batch.images, Place(0, step, 0, 128)))
+            yield pipeline.augment(batch.images, Place(0, step, 0, 128), normalise)
 
 
 def main():

@@ -58,7 +58,7 @@ class Batch(NamedTuple, Generic[T]):
     """What a loader yields and a task consumes.
 
     Attributes:
-        images: uint8 [B, 3, H, W], RGB, padded right and bottom.
+        images: uint8 [B, 3, H, W], RGB, padded right and bottom; float32 once augmentation has normalised them.
         sizes: int64 [B, 2], height and width of each image without its padding.
         targets: Class indices, int64 [B], or a list of B `Target`s.
     """

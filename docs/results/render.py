@@ -117,7 +117,8 @@ def cifar10_jpeg():
 A stand-in for Figures 1 and 6 of the ResNet paper: 1,500 iterations instead of 64,000, on images that a third party
 re-encoded as lossy JPEG. Compare these figures with one another only, never with Table 6. Batch 128, rate 0.1 divided
 by 10 at 1,000 and 1,300, bf16 and channels-last on two CPU cores. The training error is the mean over the last 100
-iterations, with augmentation.
+iterations, with augmentation. The images were padded with black (`fill: black`); the recipe now pads with the mean, as
+the paper does.
 
 {runs_table}
 
@@ -137,7 +138,7 @@ Command (`ROW` and `SEED` as in the table; unpack `$LIT_VISION_DATA/cifar10_jpeg
 lit-vision fit --config resnet/cifar10 --row ROW --config overlays/cpu --seed_everything SEED \\
   --data lit_vision.data.image_folder.ImageFolder --data.root DIR --data.batch_size 128 --data.monitor test \\
   --data.pipeline lit_vision.data.pipelines.small.SmallImages --data.pipeline.pad 4 --data.pipeline.flip true \\
-  --data.pipeline.mean pixel --data.pipeline.std null \\
+  --data.pipeline.mean pixel --data.pipeline.std null --data.pipeline.fill black \\
   --model.schedule.milestones "[1000, 1300]" --trainer.max_steps 1500 --trainer.val_check_interval 250
 ```
 """

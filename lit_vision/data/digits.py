@@ -19,7 +19,8 @@ class Digits(ImageData):
     1,198 train, 300 val, 299 test (each class 29 to 31 in val and test).
 
     Args:
-        pipeline: None crops at random after padding by one pixel, without flips: a mirrored digit is no digit.
+        pipeline: None crops at random after padding by one pixel, black as the ground of the digits, without flips: a
+            mirrored digit is no digit.
         kwargs: See `ImageData`.
     """
 
@@ -48,4 +49,4 @@ class Digits(ImageData):
         return 1198
 
 
-_PIPELINE: dict[str, Any] = {"pad": 1, "flip": False, "size": 8}
+_PIPELINE: dict[str, Any] = {"pad": 1, "flip": False, "size": 8, "fill": "black"}

@@ -189,7 +189,22 @@ class DataModule(L.LightningDataModule, Generic[S]):
         # Lightning counts a batch as ready after its transfer, so this is the index of the one in hand.
         part = loop.batch_progress.current.ready % self.trainer.accumulate_grad_batches
         place = Place(self.seed, self.trainer.global_step, self._batches.slice_start(part), self.batch_size)
-        return batch._replace(images=self.pipeline.augment(batch.images, place))
+        return batch._replace(images=self.pipeline.augment(batch.images, place, self._normalise))
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        """As the network in training does.
+
+        Raises:
+            InputError: What is trained has no such network.
+        """
+        network: Any = getattr(self.trainer and self.trainer.lightning_module, "network", None)
+        if not hasattr(network, "normalise"):
+            raise InputError(
+                "data.pipeline.fill: mean pads what the network has normalised, but what is trained here has no "
+                "network.normalise; set it to black, or train a lit_vision task"
+            )
+        normal: Tensor = network.normalise(images)
+        return normal
 
     def _train_batches(self) -> TrainBatches:
         rank, world_size = self._place_in_world()

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.weights import classifiers as weight_files
+from lit_vision.models.weights.preprocessing import Preprocessing
 
 
 class Classifier(nn.Module):
@@ -13,13 +14,19 @@ class Classifier(nn.Module):
     Args:
         backbone: Its coarsest level is pooled.
         num_classes: K; linked from the data in a recipe.
-        normalise: Default: ImageNet's mean and standard deviation; the DataModule sets its own when a run starts.
+        normalise: None starts with ImageNet's mean and standard deviation and takes the data's when a run starts.
         weights: File or torchvision name (see `models/weights`) for backbone and classifier. A file of another
             number of classes fills the backbone alone and says so in a warning.
+
+    Attributes:
+        expects: What the weights that it was filled from were trained with; None where nothing is known.
+        follows_data: Whether `normalise` takes the data's statistics when a run starts.
 
     Raises:
         InputError: The weights cannot be found, read or matched.
     """
+
+    expects: Preprocessing | None = None
 
     def __init__(
         self,
@@ -30,6 +37,7 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.follows_data = normalise is None
         self.normalise = normalise or Normalise()
         self.backbone = backbone
         self.level = max(backbone.channels)
@@ -39,7 +47,7 @@ class Classifier(nn.Module):
         nn.init.normal_(self.fc.weight, std=0.01)
         nn.init.zeros_(self.fc.bias)
         if weights is not None:
-            weight_files.load(weights, backbone, self.fc)
+            self.expects = weight_files.load(weights, backbone, self.fc)
 
     def forward(self, images: Tensor, sizes: Tensor | None = None) -> Tensor:
         """Class scores before the softmax.

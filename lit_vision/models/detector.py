@@ -11,6 +11,8 @@ from lit_vision.errors import InputError
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
+from lit_vision.models.weights.layout import Public
+from lit_vision.models.weights.preprocessing import Preprocessing
 from lit_vision.types import Batch, Detections, Features, Target
 
 
@@ -36,16 +38,19 @@ class Detector(nn.Module, ABC):
     Args:
         pyramid: Where the feature maps come from: a pyramid, or a backbone whose levels are used as they are.
         num_classes: K.
-        normalise: Default: ImageNet's mean and standard deviation; the DataModule sets its own when a run starts.
+        normalise: None starts with ImageNet's mean and standard deviation and takes the data's when a run starts.
 
     Attributes:
-        published: torchvision's weight enumeration of this detector on ResNet-50-FPN; empty if there is none.
+        public: What public weights fit; its release is one on ResNet-50 with a pyramid.
+        expects: What the weights that it was filled from were trained with; None where nothing is known.
+        follows_data: Whether `normalise` takes the data's statistics when a run starts.
         background: Whether class layers have one output more than there are classes, the last.
         agnostic: Whether what is found has no class, only the label 0.
         takes_proposals: Whether `detect` needs the data's regions as a third argument, and `loss` those of the targets.
     """
 
-    published: ClassVar[str] = ""
+    public: ClassVar[Public] = Public()
+    expects: Preprocessing | None = None
     background: ClassVar[bool] = False
     agnostic: ClassVar[bool] = False
     takes_proposals: ClassVar[bool] = False
@@ -53,6 +58,7 @@ class Detector(nn.Module, ABC):
     def __init__(self, pyramid: Pyramid | Backbone, num_classes: int, normalise: Normalise | None = None) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.follows_data = normalise is None
         self.normalise = normalise or Normalise()
         self.pyramid = pyramid
 

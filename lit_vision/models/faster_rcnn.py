@@ -15,6 +15,7 @@ from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.rpn import ProposalNetwork
 from lit_vision.models.weights import detectors as detector_weights
+from lit_vision.models.weights import torchvision_faster_rcnn
 from lit_vision.ops import box, losses, matching, selection
 from lit_vision.ops.matching import Matcher
 from lit_vision.ops.roi import Pooler
@@ -137,7 +138,7 @@ class FasterRCNN(Detector):
             read or matched.
     """
 
-    published = "FasterRCNN_ResNet50_FPN_Weights"
+    public = torchvision_faster_rcnn.PUBLIC
     background = True
 
     def __init__(
@@ -158,7 +159,7 @@ class FasterRCNN(Detector):
                 f"but there are maps of levels {sorted(pyramid.channels)} only; set regions.pooler.levels"
             )
         if weights is not None:
-            detector_weights.load(weights, self)
+            self.expects = detector_weights.load(weights, self)
 
     def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
         """Losses `rpn_cls` and `rpn_box` of the proposals, `cls` and `box` of the regions."""

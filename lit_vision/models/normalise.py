@@ -8,6 +8,10 @@ from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 
+# Averages of ImageNet's training images in 0..1, the values that most public weights were trained with.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 
 class Normalise(nn.Module):
     """Subtract a mean and divide by a standard deviation, both of images scaled to 0..1.
@@ -30,8 +34,8 @@ class Normalise(nn.Module):
 
     def __init__(
         self,
-        mean: Sequence[float] | Tensor = (0.485, 0.456, 0.406),
-        std: Sequence[float] | Tensor = (0.229, 0.224, 0.225),
+        mean: Sequence[float] | Tensor = IMAGENET_MEAN,
+        std: Sequence[float] | Tensor = IMAGENET_STD,
     ) -> None:
         super().__init__()
         self.register_buffer("mean", _values("mean", mean))
@@ -54,12 +58,15 @@ class Normalise(nn.Module):
         """Normalise a batch and set its padding to exactly zero.
 
         Args:
-            images: uint8 (or float, 0..255) [B, 3, H, W].
+            images: uint8 [B, 3, H, W]. Floating images were normalised before, by an augmentation on the device that
+                needs it so, and pass through.
             sizes: int [B, 2], height and width of each image without its padding; `None` if there is no padding.
 
         Returns:
             float32 [B, 3, H, W], in the memory format of `images`.
         """
+        if images.is_floating_point():
+            return images
         scale, shift = self.scale, self.shift
         if shift.shape[1:] not in ((1, 1), images.shape[2:]):
             scale, shift = _scale_and_shift(_average(self.mean), _average(self.std))

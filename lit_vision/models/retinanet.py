@@ -14,6 +14,7 @@ from lit_vision.models.losses import DenseLoss, FocalLoss
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.weights import detectors as detector_weights
+from lit_vision.models.weights import torchvision_retinanet
 from lit_vision.ops import box, losses, matching, selection
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.matching import Matcher
@@ -50,7 +51,7 @@ class RetinaNet(Detector):
         InputError: The pyramid's levels differ in width, or the weights cannot be found, read or matched.
     """
 
-    published = "RetinaNet_ResNet50_FPN_Weights"
+    public = torchvision_retinanet.PUBLIC
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class RetinaNet(Detector):
         self.matcher = matcher
         self.selection = selection
         if weights is not None:
-            detector_weights.load(weights, self)
+            self.expects = detector_weights.load(weights, self)
 
     def predict(self, images: Tensor, sizes: Tensor) -> Predictions:
         """What the head says about every anchor; images uint8 [B, 3, H, W], sizes int64 [B, 2]."""

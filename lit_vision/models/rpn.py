@@ -13,6 +13,7 @@ from lit_vision.models.heads.proposal import ProposalHead
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.weights import detectors as detector_weights
+from lit_vision.models.weights import torchvision_faster_rcnn
 from lit_vision.ops import box, losses, matching, selection
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.matching import Matcher
@@ -129,7 +130,7 @@ class RPN(Detector):
         InputError: The pyramid's levels differ in width, or the weights cannot be found, read or matched.
     """
 
-    published = "FasterRCNN_ResNet50_FPN_Weights"
+    public = torchvision_faster_rcnn.PUBLIC
     agnostic = True
 
     def __init__(
@@ -143,7 +144,7 @@ class RPN(Detector):
         super().__init__(pyramid, num_classes, normalise)
         self.proposals = proposals(width(pyramid))
         if weights is not None:
-            detector_weights.load(weights, self)
+            self.expects = detector_weights.load(weights, self)
 
     def predict(self, images: Tensor, sizes: Tensor) -> Predictions:
         """What the head says about every anchor; images uint8 [B, 3, H, W], sizes int64 [B, 2]."""

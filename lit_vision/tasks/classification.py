@@ -125,6 +125,7 @@ class Classification(Task):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes the figures since the last log up again."""
+        super().on_load_checkpoint(checkpoint)
         kept = checkpoint.get("since_log", {"metrics": {}, "losses": []})
         for name, state in kept["metrics"].items() if self.global_rank == 0 else ():  # sums of all ranks: count once
             for key, value in state.items():

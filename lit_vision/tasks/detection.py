@@ -94,6 +94,7 @@ class Detection(Task):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes the losses since the last log up again."""
+        super().on_load_checkpoint(checkpoint)
         self._losses = since_log.own(checkpoint.get("since_log", []), self.device)
 
     @torch.no_grad()

@@ -21,7 +21,7 @@ class SignalPropagation(L.LightningModule):
     equal and one weight satisfies both Equation 10 and Equation 14.
 
     Args:
-        init: `he` draws weights of variance 2/n, `xavier` of 1/n (Section 2.3).
+        init: `he` draws weights of variance 2/n, `xavier` of 1/n (Section 2.2).
         depth: Rectified layers, L.
         width: Units of each layer, n.
     """

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from lit_vision import distributed
 from lit_vision.errors import InputError
 from lit_vision.models import norm
+from lit_vision.models.weights import preprocessing
 from lit_vision.tasks import optim
 
 ScheduleCallable = Callable[[Optimizer], LRScheduler]
@@ -23,7 +24,7 @@ class Task(L.LightningModule):
     """Trains one network on one data module. A subclass holds the network and turns batches into losses and figures.
 
     Args:
-        network: What is trained; has `num_classes` and `normalise`.
+        network: What is trained; has `num_classes`, `normalise` and `follows_data`.
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
         no_decay: Parameters exempt from weight decay: `norm`, `bias`.
@@ -58,7 +59,7 @@ class Task(L.LightningModule):
             super().__setattr__(name, value)
 
     def setup(self, stage: str) -> None:
-        """Takes the input statistics from the data and checks that both sides count the same classes.
+        """Takes the input statistics from the data, unless the network has its own; checks the number of classes.
 
         Raises:
             InputError: If the network and the data disagree about the number of classes.
@@ -77,11 +78,14 @@ class Task(L.LightningModule):
                 f"{type(network).__name__} finds objects among given regions; name their files by data.proposals, "
                 "or train it as a stage after one that proposes"
             )
-        network.normalise.set(data.mean, data.std)
+        if network.follows_data:
+            network.normalise.set(data.mean, data.std)
         self.class_names = self.class_names or data.class_names
 
     def on_fit_start(self) -> None:
         """Refuses what a normalisation layer cannot do, now that weights or a checkpoint are in; says what it does."""
+        self._compare_preprocessing(refuse=False)
+        preprocessing.forget(self.network)
         norm.refuse_random_frozen(self.network)
         world_size = self.trainer.world_size
         norm.refuse_sync_on_cpu(self.network, world_size, self.device)
@@ -89,6 +93,19 @@ class Task(L.LightningModule):
         if data is not None:
             images = data.batch_size // (world_size * self.trainer.accumulate_grad_batches)
             norm.tell_of_batch_statistics(self.network, images, world_size)
+
+    def on_validation_start(self) -> None:
+        """Refuses public weights that this run would misread; those in training were compared at its start."""
+        if self.trainer.validating:
+            self._compare_preprocessing(refuse=True)
+
+    def on_test_start(self) -> None:
+        """Refuses public weights that this run would misread."""
+        self._compare_preprocessing(refuse=True)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Forgets where weights came from: the checkpoint's replace them, and bring their own normalisation."""
+        preprocessing.forget(self.network)
 
     def on_validation_epoch_start(self) -> None:
         """All ranks evaluate rank zero's running statistics; those of averaged weights are in place only by now."""
@@ -117,6 +134,11 @@ class Task(L.LightningModule):
     def log_rate(self) -> None:
         """Logs the learning rate."""
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def _compare_preprocessing(self, refuse: bool) -> None:
+        """Between what public weights were trained with and what the data's pipeline does."""
+        data: Any = getattr(self.trainer, "datamodule", None)
+        preprocessing.tell(self.network, getattr(data, "pipeline", None), refuse)
 
     def log_position(self, step: int) -> None:
         """Every logger gets the optimiser step; Lightning's own count lags behind it by one while fitting."""

@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser("lit-vision recipes", description="The recipes and their tables' rows.")
     actions = parser.add_subparsers(dest="action", required=True)
-    listing = actions.add_parser("ls", help="every row with the paper's number")
+    listing = actions.add_parser("ls", help="every row with the value it is judged by, and whose it is")
     listing.add_argument("--paper", help="a folder of recipes (resnet) or an arXiv id (1512.03385)")
     listing.add_argument("--json", action="store_true", help="one object a row")
     show = actions.add_parser("show", help="resolved YAML, parameters, multiply-adds, schedule")
@@ -69,6 +69,7 @@ def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[
         "metric": row.metric,
         "value": row.value,
         "tolerance": row.tolerance if row.value is not None else None,
+        "source": row.source if row.value is not None else None,
         "stand_in": row.stand_in,
         "evidence": levels.get(recipe, {}).get(name, "E0"),
     }
@@ -78,10 +79,12 @@ def _list(paper: str | None, as_json: bool) -> str:
     found = rows(paper)
     if as_json:
         return json.dumps(found, indent=1, ensure_ascii=False)
-    cells = [("recipe", "row", "where", "metric", "paper's value", "evidence")]
+    cells = [("recipe", "row", "where", "metric", "value", "evidence", "whose value")]
     for entry in found:
-        value = "-" if entry["value"] is None else f"{entry['value']:g} ± {entry['tolerance']:g}"
-        cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], value, entry["evidence"]))
+        value, source = "-", "-"
+        if entry["value"] is not None:
+            value, source = f"{entry['value']:g} ± {entry['tolerance']:g}", entry["source"]
+        cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], value, entry["evidence"], source))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells

@@ -14,6 +14,7 @@ from lit_vision.data.image_folder import ImageFolder
 from lit_vision.data.pipelines.pipeline import Place, Split
 from lit_vision.data.pipelines.small import SmallImages
 from lit_vision.errors import InputError
+from lit_vision.models.normalise import Normalise
 from tests.twins import folders
 
 
@@ -254,6 +255,7 @@ class Recorder(L.LightningModule):
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.network = SimpleNamespace(normalise=Normalise())
         self.seen = []
 
     def training_step(self, batch, index):
@@ -315,6 +317,7 @@ class InTraining(FakeTrainer):
     def __init__(self, step, accumulate, rank, world_size, part):
         super().__init__(step, accumulate, 1.0, rank, world_size)
         self.training = True
+        self.lightning_module = SimpleNamespace(network=SimpleNamespace(normalise=Normalise()))
         progress = SimpleNamespace(current=SimpleNamespace(ready=step * accumulate + part))
         self.fit_loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
 
@@ -340,10 +343,23 @@ def test_crops_are_drawn_by_seed_and_optimiser_step():
     data = ready(Noise(batch_size=20, seed=3))
     data.trainer = InTraining(2, 1, 0, 1, 0)
     batch = next(iter(data.train_dataloader()))
-    expected = data.pipeline.augment(batch.images, Place(seed=3, step=2, start=0, total=20))
+    expected = data.pipeline.augment(batch.images, Place(seed=3, step=2, start=0, total=20), Normalise())
     assert torch.equal(data.on_after_batch_transfer(batch, 0).images, expected)
     data.trainer.training = False  # evaluation is left as it is
     assert data.on_after_batch_transfer(batch, 0) is batch
+
+
+def test_a_module_without_a_network_is_told_to_pad_with_black():
+    data = ready(Noise(batch_size=20))
+    data.trainer = InTraining(2, 1, 0, 1, 0)
+    batch = next(iter(data.train_dataloader()))
+    data.trainer.lightning_module = SimpleNamespace()
+    with pytest.raises(
+        InputError, match=r"data\.pipeline\.fill: mean pads .* has no network\.normalise; set it to black"
+    ):
+        data.on_after_batch_transfer(batch, 0)
+    data.pipeline.fill = "black"
+    assert data.on_after_batch_transfer(batch, 0).images.dtype == torch.uint8
 
 
 # Fingerprints

@@ -65,7 +65,7 @@ def test_what_is_known_before_setup():
     assert data.pipeline.input_size == (8, 8)
     # a mirrored digit is no digit
     assert (data.pipeline.pad, data.pipeline.flip) == (1, False)
-    assert data.pipeline_config["init_args"] == {"pad": 1, "flip": False, "size": 8}
+    assert data.pipeline_config["init_args"] == {"pad": 1, "flip": False, "size": 8, "fill": "black"}
 
 
 def test_catalog_tells_the_same_counts():

@@ -120,8 +120,10 @@ def poisoned():
         "--trainer.logger",
         "false",
     )
+    # Padded with black, so that the task gets pixels, which tell white.
+    pipeline = ("--data.pipeline", "lit_vision.data.pipelines.small.SmallImages", "--data.pipeline.fill", "black")
     sizes = ("--data.batch_size", "8", "--data.eval_batch_size", "2", "--trainer.max_steps", "6")
-    command = ["fit", "--config", "quickstart/digits", *options, *sizes, "--run", "run", *devices()]
+    command = ["fit", "--config", "quickstart/digits", *options, *pipeline, *sizes, "--run", "run", *devices()]
     assert cli.main(command) == 2
 
 

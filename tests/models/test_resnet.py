@@ -8,7 +8,7 @@ from torch import nn
 from lit_vision.errors import InputError
 from lit_vision.models import counts
 from lit_vision.models.backbones import resnet
-from lit_vision.models.backbones.resnet import Block, PadShortcut
+from lit_vision.models.backbones.blocks import Block, PadShortcut
 from lit_vision.models.classifier import Classifier
 from lit_vision.models.normalise import Normalise
 

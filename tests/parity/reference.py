@@ -159,7 +159,7 @@ def share_pixels(reference, detector):
     Both normalise alike to 5e-7, but behind fifty rectifiers even that turns some of them over, and gradients differ by
     the square root of how many.
     """
-    reference.transform.normalize = lambda image: detector.normalise((image * 255).round())
+    reference.transform.normalize = lambda image: detector.normalise((image * 255).round().byte())
 
 
 def share_proposals(reference, detector):
@@ -241,8 +241,9 @@ def _faster_rcnn(backbone, regions):
 
 def renamed(tensors, detector):
     """Tensors by torchvision's parameter names, by our names and in our order of classes."""
-    state = detector_weights._to_our_names(tensors)
-    return state | detector_weights._classes(state, detector, True, "")
+    (layout,) = detector.public.layouts
+    state = layout.rename(tensors)
+    return state | detector_weights.classes(state, detector, layout, "")
 
 
 def trainable(module):

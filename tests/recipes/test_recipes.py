@@ -17,10 +17,10 @@ DERIVE = "python tests/golden/derive.py"
 
 # The papers' numbers, typed a second time from the fact sheets.
 TABLE_6 = {"resnet-20": 8.75, "resnet-32": 7.51, "resnet-44": 7.17, "resnet-56": 6.97, "resnet-1202": 7.93}
-TABLES_2_3 = {
-    **{"plain-18": 27.94, "plain-34": 28.54, "resnet-18": 27.88, "resnet-34 A": 25.03, "resnet-34 B": 24.52},
-    **{"resnet-34 C": 24.19, "resnet-50": 22.85, "resnet-101": 21.75, "resnet-152": 21.43},
-}
+# A centre crop is not judged by Tables 2 and 3, which are 10-crop: the authors' README has 1-crop values of three nets.
+ONE_CROP = {"resnet-50": 24.7, "resnet-101": 23.6, "resnet-152": 23.0}
+ONE_CROP_TOP_5 = {"resnet-50": 7.8, "resnet-101": 7.1, "resnet-152": 6.7}
+PUBLIC_CIFAR = {"resnet-20": 8.27, "resnet-32": 7.37, "resnet-44": 6.90, "resnet-56": 6.61, "resnet-110": 6.32}
 TORCHVISION = {"resnet-18": 30.24, "resnet-34": 26.69, "resnet-50": 23.87, "resnet-101": 22.63, "resnet-152": 21.69}
 
 
@@ -43,11 +43,49 @@ def test_evidence_is_as_derived():
 
 @pytest.mark.parametrize(
     ("recipe", "expected"),
-    [("resnet/cifar10", TABLE_6), ("resnet/imagenet", TABLES_2_3), ("verify/imagenet", TORCHVISION)],
+    [
+        ("resnet/cifar10", TABLE_6 | {"resnet-110": 6.61}),
+        ("resnet/imagenet", ONE_CROP),
+        ("verify/imagenet", TORCHVISION),
+        ("verify/cifar10", PUBLIC_CIFAR),
+    ],
 )
-def test_values_are_the_papers(recipe, expected):
-    rows = recipes.read_card(recipe).rows
-    assert {name: row.value for name, row in rows.items() if row.value is not None and name != "resnet-110"} == expected
+def test_values_are_the_papers_or_the_named_source_s(recipe, expected):
+    rows = {name: row for name, row in recipes.read_card(recipe).rows.items() if row.value is not None}
+    assert {name: row.value for name, row in rows.items()} == expected
+    assert {row.source == "paper" for row in rows.values()} == {recipe == "resnet/cifar10"}
+
+
+def test_centre_crops_have_the_authors_one_crop_values():
+    rows = recipes.read_card("resnet/imagenet").rows
+    assert {name: row.also["test/error5"] for name, row in rows.items() if row.also} == ONE_CROP_TOP_5
+    assert {rows[name].source for name in ONE_CROP} == {"KaimingHe/deep-residual-networks, README"}
+    others = [row for name, row in rows.items() if name not in ONE_CROP]
+    assert len(others) == 6
+    assert all("by 10-crop" in row.claim and row.value is None for row in others)
+
+
+def test_what_a_card_calls_the_paper_s_stands_in_a_table():
+    """A value with the source `paper` names its table; whatever is derived, bounded or released says so."""
+    for recipe, _, name, row in recipes.every_row():
+        if row.value is not None and row.source == "paper":
+            assert "Table" in row.where, (recipe, name)
+
+
+def test_the_list_says_whose_value_it_is(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    command = Command(capsys)
+    head, *lines = command("recipes", "ls").splitlines()
+    value, whose = head.index("value "), head.index("whose value")
+    found = {(line.split("  ")[0], line[head.index("row") :].split("  ")[0]): line for line in lines}
+    seen = {key: (line[value:].split("  ")[0].strip(), line[whose:]) for key, line in found.items()}
+    assert seen["resnet/cifar10", "resnet-20"] == ("8.75 ± 0.5", "paper")
+    assert seen["resnet/imagenet", "resnet-50"] == ("24.7 ± 0.5", "KaimingHe/deep-residual-networks, README")
+    assert seen["rectifiers/variance", "xavier"][1].startswith("derived from Equations 9 and 13")
+    assert seen["resnet/imagenet", "plain-18"] == ("-", "-")
+    entries = {(entry["recipe"], entry["row"]): entry for entry in json.loads(command("recipes", "ls", "--json"))}
+    assert entries["resnet/cifar10", "resnet-20"]["source"] == "paper"
+    assert entries["resnet/imagenet", "plain-18"]["source"] is None
 
 
 def printed_value(card, ref):

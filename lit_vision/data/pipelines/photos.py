@@ -45,6 +45,7 @@ class Photographs(ImagePipeline):
         self.mean = tuple(mean)
         self.std = tuple(std)
         self.input_size = _output_size(self.eval)
+        self.short_side = _short_side(self.eval)
 
     def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
         """Reads, augments and stacks."""
@@ -101,6 +102,12 @@ def _sample(split: Split, transform: Transform, index: int) -> Sample[int]:
     source = split.images[index]
     image = source if isinstance(source, Tensor) else decode.read(source)
     return Sample(transform(image), int(split.labels[index]))
+
+
+def _short_side(transform: v2.Compose) -> int | None:
+    """The short side that evaluation resizes to, where it does."""
+    sizes = [step.size for step in transform.transforms if isinstance(step, v2.Resize)]
+    return int(sizes[0][0]) if sizes and sizes[0] and len(sizes[0]) == 1 else None
 
 
 def _output_size(transform: v2.Compose) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """What a pipeline is: how images become batches, wherever they come from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -52,6 +52,8 @@ def named(split: Split) -> Sequence[str]:
     return split.names or [name_of(split, index) for index in range(len(split))]
 
 
+Normaliser = Callable[[Tensor], Tensor]
+
 S = TypeVar("S", bound=Sized)
 T = TypeVar("T")
 
@@ -101,10 +103,25 @@ class Pipeline(ABC, Generic[S, T]):
     def prepare(self, image: Tensor) -> Tensor:
         """One decoded image as evaluation sees it: uint8 [3, H, W] in and out."""
 
-    def augment(self, images: Tensor, place: Place) -> Tensor:
-        """Batched augmentation on the training device, uint8 [B, 3, H, W] in and out; none by default."""
+    def augment(self, images: Tensor, place: Place, normalise: Normaliser) -> Tensor:
+        """Batched augmentation on the training device; none by default.
+
+        Args:
+            images: uint8 [B, 3, H, W].
+            place: All that is drawn depends on it alone.
+            normalise: The network's, for augmentations of normalised images.
+
+        Returns:
+            uint8 [B, 3, H, W], or float32 if normalised already.
+        """
         return images
 
 
 class ImagePipeline(Pipeline[Split, Tensor]):
-    """Turns images with one class each into batches."""
+    """Turns images with one class each into batches.
+
+    Attributes:
+        short_side: What evaluation resizes the shorter side to before the crop; None where it does not.
+    """
+
+    short_side: int | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,12 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from lit_vision.data.pipelines import decode, sampler
-from lit_vision.data.pipelines.pipeline import ImagePipeline, Place, Split, named
+from lit_vision.data.pipelines.pipeline import ImagePipeline, Normaliser, Place, Split, named
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
 from lit_vision.errors import InputError
 from lit_vision.types import Batch
+
+Fill = Literal["mean", "black"]
 
 _CHUNK = 4096  # images per pass over the training set; keeps the statistics' memory small
 
@@ -22,8 +24,9 @@ _CHUNK = 4096  # images per pass over the training set; keeps the statistics' me
 class SmallImages(ImagePipeline):
     """Images in memory as one uint8 tensor; random crops and flips run batched on the training device.
 
-    Each image is padded by `pad` black pixels on every side, cropped at random to its size and flipped at random, as in
-    the ResNet paper, Section 4.2. Whether the padding is black or the mean is left open there.
+    As in the ResNet paper, Section 4.2: the mean image is subtracted, then each image is padded by `pad` zeros on every
+    side, and a crop of its own size, or of its mirror image, is drawn. So the mean stays where it was computed, and
+    what surrounds an image is exactly zero in the network's first layer.
 
     Args:
         pad: Pixels on each side before the random crop; 0 crops nothing.
@@ -31,6 +34,11 @@ class SmallImages(ImagePipeline):
         mean: `pixel` is the training set's mean image (the paper's), `channel` its three averages, or three numbers.
         std: `channel` is the training set's, or three numbers; None leaves pixels in 0..255 (the paper's).
         size: Height and width, where the images are files; None takes those of the data.
+        fill: What surrounds an image: zeros after normalisation, that is, its `mean` (the paper's), or `black` pixels
+            before it, where the images' own ground is black.
+
+    Raises:
+        InputError: `fill` is none of the choices.
     """
 
     def __init__(
@@ -40,7 +48,11 @@ class SmallImages(ImagePipeline):
         mean: Literal["pixel", "channel"] | Sequence[float] = "channel",
         std: Literal["channel"] | Sequence[float] | None = "channel",
         size: int | None = None,
+        fill: Fill = "mean",
     ) -> None:
+        if fill not in get_args(Fill):
+            raise InputError(f"fill: {fill!r} is unknown; choose one of {', '.join(get_args(Fill))}")
+        self.fill = fill
         self.pad = pad
         self.flip = flip
         self.mean = mean
@@ -83,13 +95,15 @@ class SmallImages(ImagePipeline):
         deviation = (squares / images[:, 0].numel() / 255**2 - channel.square()).clamp(min=1e-12).sqrt()
         return _chosen_mean(self.mean, mean_image, channel), _chosen_std(self.std, deviation)
 
-    def augment(self, images: Tensor, place: Place) -> Tensor:
-        """Random crop and flip of each image, drawn by its position in the total batch."""
+    def augment(self, images: Tensor, place: Place, normalise: Normaliser) -> Tensor:
+        """Random crop and flip of each image, drawn by its position in the total batch; float32 if `fill` is `mean`."""
         random = sampler.generator(place.seed, place.step)
         mine = slice(place.start, place.start + len(images))
         # Drawn for the whole batch and then cut, so that ranks and accumulation do not change a crop.
         corners = torch.randint(2 * self.pad + 1, (place.total, 2), generator=random)[mine]
         mirrored = torch.randint(2, (place.total,), generator=random)[mine].bool()
+        if self.fill == "mean" and (self.pad or self.flip):
+            images = normalise(images)
         if self.flip:
             mirror = mirrored.to(images.device, non_blocking=True)[:, None, None, None]
             images = torch.where(mirror, images.flip(3), images)
@@ -121,15 +135,15 @@ class MemoryLoader:
 
 
 def crop(images: Tensor, pad: int, corners: Tensor) -> Tensor:
-    """Crops each image of a batch, padded with black, at a corner of its own.
+    """Crops each image of a batch, padded with zeros, at a corner of its own.
 
     Args:
-        images: uint8 [B, 3, H, W].
+        images: [B, 3, H, W].
         pad: Pixels added on each side.
         corners: int64 [B, 2], top and left in the padded image, 0..2*pad.
 
     Returns:
-        uint8 [B, 3, H, W].
+        [B, 3, H, W].
     """
     height, width = images.shape[2:]
     padded = F.pad(images, (pad, pad, pad, pad))

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lit_vision.errors import InputError
+from lit_vision.models.weights.layout import Public
+from lit_vision.models.weights.preprocessing import Preprocessing
 from lit_vision.types import Features
 
 
@@ -19,9 +21,13 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         channels: Number of channels of each level that `forward` returns.
+        public: What public weights fit; none unless a network says so.
+        expects: What the weights that it was filled from were trained with; None where nothing is known.
     """
 
     channels: dict[int, int]
+    public: Public = Public(unfit="torchvision has none; give the path of a file instead")
+    expects: Preprocessing | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,14 +45,6 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def example(cls) -> "Backbone":
         """Build a small instance for the contract tests."""
-
-    def torchvision_enum(self) -> str:
-        """Name of torchvision's weight enumeration whose files fit, such as `ResNet50_Weights`.
-
-        Raises:
-            InputError: There is none for this architecture, or not with these options.
-        """
-        raise InputError(f"torchvision has no weights for this {type(self).__name__}; give the path of a file instead")
 
     def freeze(self, levels: Collection[int]) -> None:
         """Stop training some levels: no gradients, and norm layers that keep their statistics also in `train()`.

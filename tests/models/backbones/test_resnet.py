@@ -2,13 +2,14 @@
 
 import copy
 import inspect
+import re
 
 import pytest
 import torch
 from jsonargparse import ArgumentParser
 from torch import nn
 
-from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones import blocks, resnet
 from lit_vision.models.classifier import Classifier
 
 BUILDERS = [name for name, f in inspect.getmembers(resnet, inspect.isfunction) if name.startswith(("plain", "resnet"))]
@@ -37,6 +38,18 @@ def test_a_plain_string_resolves_to_every_option(name):
     shortcut = "B" if name in ("resnet50", "resnet101", "resnet152") else "A"
     assert (resolved.shortcut, resolved.norm, resolved.weights, resolved.zero_init) == (shortcut, "bn", None, False)
     assert list(resolved.frozen_levels) == []
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_builder_is_found_where_its_name_says(name):
+    builder = getattr(resnet, name)
+    assert (builder.__module__, builder.__qualname__) == (resnet.__name__, name)
+    depth = re.search(r"\d+", name)[0]
+    assert re.match(rf"(Plain net of {depth} layers|ResNet-{depth}\b)", builder.__doc__)
+    assert not {kind.kind for kind in inspect.signature(builder).parameters.values()} & {
+        inspect.Parameter.VAR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    }
 
 
 def test_options_are_given_by_name():
@@ -78,7 +91,7 @@ def test_channels_last_reaches_every_level(build):
 
 def test_option_a_keeps_channels_last():
     x = torch.randn(2, 8, 6, 6).contiguous(memory_format=torch.channels_last)
-    assert resnet.PadShortcut(8, 16, 2, "end")(x).is_contiguous(memory_format=torch.channels_last)
+    assert blocks.PadShortcut(8, 16, 2, "end")(x).is_contiguous(memory_format=torch.channels_last)
 
 
 @KINDS

@@ -1,6 +1,8 @@
+import hashlib
 import pickle
 import urllib.error
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -114,9 +116,19 @@ def test_the_public_cifar_layout_gives_the_same_logits(tmp_path):
         wanted = theirs(by_hand(images))
         assert 0.3 < wanted.std() < 3
         torch.testing.assert_close(ours(images), wanted, atol=1e-5, rtol=0)
-        # The file cannot tell where the zeros go: padding at the end loads too, and is another network.
-        other = Classifier(resnet.resnet20(pad="end"), 10, weights=file).eval()
+        # The tensors cannot tell where the zeros go: with padding at the end they would be another network.
+        other = Classifier(resnet.resnet20(pad="end"), 10).eval()
+        other.load_state_dict(ours.state_dict())
         assert (other(images) - wanted).abs().max() > 0.01
+
+
+def test_the_public_cifar_layout_is_refused_with_other_padding(tmp_path):
+    file = save(PublicNet().state_dict(), tmp_path / "theirs.th")
+    for build in (lambda: resnet.resnet20(weights=file), lambda: Classifier(resnet.resnet20(), 10, weights=file)):
+        assert message(build) == (
+            f"weights: {file} (the public CIFAR layout) needs pad: both, but the network has end\n"
+            "set pad of the backbone to both; see docs/public-weights.md"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +177,7 @@ def test_a_backbone_drops_the_last_layer_of_the_public_layouts(tmp_path):
     assert torch.equal(net.stem.conv.weight, theirs.conv1.weight)
     assert torch.equal(net.stages["5"][0].shortcut.conv.weight, theirs.layer4[0].downsample[0].weight)
     public = PublicNet()
-    net = resnet.resnet20(weights=save(public.state_dict(), tmp_path / "public.th"))
+    net = resnet.resnet20(pad="both", weights=save(public.state_dict(), tmp_path / "public.th"))
     assert torch.equal(net.stages["2"][2].conv2.weight, public.layer3[2].conv2.weight)
 
 
@@ -357,6 +369,12 @@ def test_no_release_fits_other_options(build, options, reason):
     )
 
 
+def test_other_depths_have_no_release():
+    assert message(resnet.imagenet_basic, (1, 1, 1, 1), True, shortcut="B", weights="IMAGENET1K_V1") == (
+        "weights: no torchvision release fits this network: torchvision has none of 10 layers"
+    )
+
+
 @pytest.mark.parametrize("source", ["IMAGENET1K_V2", "ResNet50_Weights.IMAGENET1K_V2"])
 def test_a_failed_download_tells_what_to_fetch(source, monkeypatch):
     def fail(self, *arguments, **options):
@@ -368,6 +386,25 @@ def test_a_failed_download_tells_what_to_fetch(source, monkeypatch):
         "weights: ResNet50_Weights.IMAGENET1K_V2 is not in torch's cache and could not be downloaded "
         "(<urlopen error Network is unreachable>)\n"
         f"fetch {url} elsewhere, and give its path as weights:"
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"stride_on": "3x3", "pool": "ceil"}])
+def test_torchvisions_layout_with_another_option_is_told(options, tmp_path, monkeypatch):
+    file = save(torchvision.models.resnet50(num_classes=5).state_dict(), tmp_path / "theirs.pth")
+    name, theirs, ours = ("pool", "pad", "ceil") if options else ("stride_on", "3x3", "1x1")
+    told = f"weights: {file} (torchvision's ResNet layout) needs {name}: {theirs}, but the network has {ours}"
+    # Files of other trainers have the same names and the paper's stride.
+    with pytest.warns(UserWarning, match="needs") as caught:
+        resnet.resnet50(weights=file, **options)
+    assert [str(warning.message) for warning in caught] == [
+        f"{told}; unless this file was made with {ours}, its figures will be wrong"
+    ]
+    # A copy of a release, known by its hash, was certainly not made so.
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:8]
+    monkeypatch.setattr(torchvision.models.ResNet50_Weights.IMAGENET1K_V2.value, "url", f"https://x/y-{digest}.pth")
+    assert message(resnet.resnet50, weights=file, **options) == (
+        f"{told}\nset {name} of the backbone to {theirs}; see docs/public-weights.md"
     )
 
 
