@@ -152,6 +152,11 @@ class ResNet(Backbone):
         parts[self.first_level] = [self.stem, self.stages[str(self.first_level)]]
         return {self.first_level - 1: [self.stem]} | parts
 
+    def cut(self, level: int) -> None:
+        """Drop the stages above a level."""
+        for above in [each for each in self.channels if each > level]:
+            del self.stages[str(above)], self.channels[above]
+
     def torchvision_enum(self) -> str:
         """The enumeration whose files fit, options included."""
         if not self.published.endswith("_Weights"):
