@@ -225,7 +225,7 @@ def overfit_coco():
         )
         for entry in found
     ]
-    ids = recipes.resolve(["claims/overfit_coco"]).config["data"]["init_args"]["only"]
+    ids = recipes.resolve(["quickstart/overfit_coco"]).config["data"]["init_args"]["only"]
     return f"""# Two detectors learn the same 16 images of COCO by heart
 
 The classic proof that targets, losses, decoding and evaluation agree: no augmentation, trained from scratch on the
@@ -239,7 +239,7 @@ least 75. The pictures were looked at; they are not kept here, because of their 
 Images: {", ".join(map(str, ids))}.
 
 ```
-lit-vision fit --config claims/overfit_coco --row ROW --data.root $LIT_VISION_DATA/coco_tiny
+lit-vision fit --config quickstart/overfit_coco --row ROW --data.root $LIT_VISION_DATA/coco_tiny
 ```
 """
 

@@ -112,7 +112,7 @@ def width(pyramid: Pyramid | Backbone) -> int:
     if len(widths) != 1:
         raise InputError(
             f"one head serves all levels, but those of {type(pyramid).__name__} have {pyramid.channels} channels; "
-            "put a Pyramid on the backbone, or choose one level"
+            "put models.pyramid.Pyramid on it, or choose one level by models.backbones.one_level.OneLevel"
         )
     return widths.pop()
 

@@ -126,7 +126,7 @@ class FasterRCNN(Detector):
     """Two-stage detector, trained jointly: proposals are fixed inputs of the second stage (Section 3.2, ii).
 
     Args:
-        pyramid: Levels 2 to 6 with pooling at the top in FPN; a backbone restricted to one level in Faster R-CNN.
+        pyramid: Levels 2 to 6 with pooling at the top in FPN; `OneLevel`, level 4, in Faster R-CNN.
         num_classes: K; linked from the data in a recipe.
         proposals: Makes the region proposal network behind the feature maps from their channels.
         regions: Makes the second stage from the channels and K.
@@ -167,13 +167,13 @@ class FasterRCNN(Detector):
         predictions = self.proposals.predict(features, batch.images.shape[-2:])
         boxes, labels = zip(*map(matching.trainable, batch.targets), strict=True)
         with full_precision(batch.images):
-            first = self.proposals.loss(predictions, boxes)
+            first = self.proposals.loss(predictions, boxes, batch.sizes)
             proposed = self.proposals.propose(predictions, batch.sizes, self.proposals.train_selection)
         return first | self.regions.loss(features, [each.boxes for each in proposed], boxes, labels)
 
     @torch.no_grad()
     def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
-        """The best 100 boxes above 0.05 of 1000 proposals, after suppression within each class."""
+        """The best boxes of the proposals, after suppression within each class; the two selections say how many."""
         features = self.extract(images, sizes)
         predictions = self.proposals.predict(features, images.shape[-2:])
         with full_precision(images):

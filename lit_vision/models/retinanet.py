@@ -1,7 +1,6 @@
 """RetinaNet: Focal Loss for Dense Object Detection (1708.02002)."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +9,16 @@ from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.detector import ClassLayer, Detector, full_precision, width
 from lit_vision.models.heads.dense import DenseHead
-from lit_vision.models.losses import DenseLoss, FocalLoss
 from lit_vision.models.normalise import Normalise
+from lit_vision.models.objective import DenseObjective
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.models.weights import torchvision_retinanet
-from lit_vision.ops import box, losses, matching, selection
+from lit_vision.ops import box, selection
 from lit_vision.ops.anchor import Anchors
-from lit_vision.ops.matching import Matcher
 from lit_vision.ops.selection import Selection
 from lit_vision.types import Batch, Detections, Predictions, Target
 
-Normaliser = Literal["image", "batch"]
-
-# Section 4, Anchors; the paper does not say what happens to an object that no anchor overlaps by half. The authors'
-# code and all others give it its best anchors.
-MATCHER = Matcher(low=0.4, high=0.5, force=True)
 # Section 4.1, Inference; 100 detections are those that COCO evaluates.
 SELECTION = Selection(score=0.05, per_level=1000, nms=0.5, limit=100)
 
@@ -38,11 +31,7 @@ class RetinaNet(Detector):
         num_classes: K; linked from the data in a recipe.
         head: Makes the head from channels, anchors per location and K.
         anchors: Default: nine a location, 32 to 813 pixels on levels 3 to 7.
-        loss: Classification loss; default: focal loss with gamma 2 and alpha 0.25.
-        box_beta: Where smooth L1 turns linear; 0 for L1. Not in the paper; 0.11 is from the authors' code.
-        normaliser: Both losses are divided by the number of anchors assigned to objects (Section 4.1): of each
-            `image`, and averaged over images, or of the whole `batch`.
-        matcher: Overlaps that make an anchor background or an object's.
+        objective: What is learnt from, see `models/objective.py`.
         selection: What is kept in detection.
         normalise: See `Detector`.
         weights: File or torchvision name, see `models/weights/detectors.py`.
@@ -59,10 +48,7 @@ class RetinaNet(Detector):
         num_classes: int,
         head: Callable[[int, int, int], DenseHead] = DenseHead,
         anchors: Anchors | None = None,
-        loss: DenseLoss | None = None,
-        box_beta: float = 0.11,
-        normaliser: Normaliser = "image",
-        matcher: Matcher = MATCHER,
+        objective: DenseObjective | None = None,
         selection: Selection = SELECTION,
         normalise: Normalise | None = None,
         weights: str | None = None,
@@ -70,10 +56,7 @@ class RetinaNet(Detector):
         super().__init__(pyramid, num_classes, normalise)
         self.anchors = anchors or Anchors()
         self.head = head(width(pyramid), self.anchors.per_location, num_classes)
-        self.class_loss = loss or FocalLoss()
-        self.box_beta = box_beta
-        self.normaliser = normaliser
-        self.matcher = matcher
+        self.objective = objective or DenseObjective()
         self.selection = selection
         if weights is not None:
             self.expects = detector_weights.load(weights, self)
@@ -88,31 +71,11 @@ class RetinaNet(Detector):
         """Classification loss `cls` of all anchors but the ignored, box loss `box` of those assigned to objects."""
         predictions = self.predict(batch.images, batch.sizes)
         with full_precision(batch.images):
-            return self._loss(predictions, batch.targets)
-
-    def _loss(self, predictions: Predictions, targets: list[Target]) -> dict[str, Tensor]:
-        boxes, labels = zip(*map(matching.trainable, targets), strict=True)
-        anchors = predictions.anchors
-        matched = torch.stack(matching.assign(self.matcher, boxes, [anchors] * len(boxes)))
-        image, anchor = (matched >= 0).nonzero(as_tuple=True)
-        weights = self._weights(matched)
-
-        cls = self.class_loss(predictions.logits, matching.labels_of(matched, torch.cat(labels)))
-        cls = cls.masked_fill(matched == matching.IGNORED, 0).sum(1)
-        wanted = box.encode(torch.cat(boxes)[matched[image, anchor]], anchors[anchor])
-        off = losses.smooth_l1(predictions.deltas[image, anchor].float(), wanted, self.box_beta)
-        return {"cls": (cls * weights).sum(), "box": (off * weights[image]).sum()}
-
-    def _weights(self, matched: Tensor) -> Tensor:
-        """Factor of each image's summed losses, [B]."""
-        objects = (matched >= 0).sum(1)
-        if self.normaliser == "batch":
-            return 1 / objects.sum().clamp(min=1).float().expand(len(matched))
-        return 1 / (objects.clamp(min=1).float() * len(matched))
+            return self.objective(predictions, batch.targets)
 
     @torch.no_grad()
     def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
-        """The best 100 boxes above 0.05, after suppression within each class (Section 4.1, Inference)."""
+        """The best boxes after suppression within each class, as `selection` says (Section 4.1, Inference)."""
         predictions = self.predict(images, sizes)
         with full_precision(images):
             logits, classes = predictions.logits.float(), predictions.logits.shape[2]

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.detector import Detector, full_precision, width
@@ -22,7 +23,7 @@ from lit_vision.ops.selection import Selection
 from lit_vision.types import Batch, Detections, Features, Predictions, Target
 
 # Faster R-CNN, Section 3.1.2 and 3.1.3.
-MATCHER = Matcher(low=0.3, high=0.7, force=True)
+MATCHER = Matcher(low=0.3, high=0.7, keep_best="always")
 SAMPLER = Sampler(size=256, fraction=0.5)
 # 0.7 is from Section 3.3; 2000 proposals in training and 1000 in testing from FPN, Section 5.2, where the limit before
 # suppression is the authors' code's. Their 16 pixels for the shortest side would lose small objects on a pyramid; what
@@ -38,12 +39,16 @@ class ProposalNetwork(nn.Module):
         channels: Of every level.
         head: Makes the head from channels and anchors per location.
         anchors: Default: one scale a level, 32 pixels on P2 to 512 on P6, and three ratios (FPN, Section 4.1).
-            Those that cross the image's border are trained like all others, as in FPN.
         matcher: Overlaps that make an anchor background or an object's.
         sampler: Anchors of an image that are trained.
         train: What is proposed to a second stage in training.
         test: What is proposed in detection.
         box_beta: Where smooth L1 turns linear; 0 for L1. Not in the papers; 1/9 is from the authors' code.
+        border: Pixels by which an anchor may cross its image's border and still be trained: 0 in Faster R-CNN, where
+            those beyond are no object's best either (Section 3.3); None for any number, as in FPN.
+
+    Raises:
+        InputError: `border` is negative.
     """
 
     def __init__(
@@ -56,8 +61,11 @@ class ProposalNetwork(nn.Module):
         train: Selection = TRAIN,
         test: Selection = TEST,
         box_beta: float = 1 / 9,
+        border: float | None = None,
     ) -> None:
         super().__init__()
+        if border is not None and border < 0:
+            raise InputError(f"proposals: border is in pixels, from 0 on, or null for all anchors; got {border}")
         self.anchors = anchors or Anchors(base=8, scales=(1,))
         self.head = head(channels, self.anchors.per_location)
         self.matcher = matcher
@@ -65,13 +73,14 @@ class ProposalNetwork(nn.Module):
         self.train_selection = train
         self.test_selection = test
         self.box_beta = box_beta
+        self.border = border
 
     def predict(self, features: Features, image_size: Sequence[int]) -> Predictions:
         """What the head says about every anchor of a padded batch of that height and width."""
         logits, deltas = self.head(features)
         return Predictions(logits, deltas, *self.anchors(features, image_size))
 
-    def loss(self, predictions: Predictions, objects: Sequence[Tensor]) -> dict[str, Tensor]:
+    def loss(self, predictions: Predictions, objects: Sequence[Tensor], sizes: Tensor) -> dict[str, Tensor]:
         """Log loss of sampled anchors and box loss of the positive ones, both divided by their number.
 
         With that divisor the two terms balance without the lambda of Eq. 1, as in the authors' code.
@@ -79,12 +88,13 @@ class ProposalNetwork(nn.Module):
         Args:
             predictions: Of the batch.
             objects: Boxes [G, 4] of each image.
+            sizes: int64 [B, 2], heights and widths without padding.
 
         Returns:
             `rpn_cls` and `rpn_box`.
         """
         anchors = predictions.anchors
-        matched = torch.stack(matching.assign(self.matcher, objects, [anchors] * len(objects)))
+        matched = self._assign(objects, anchors, sizes)
         sampled = self.sampler(matched >= 0, matched == matching.NEGATIVE)
         image, anchor = sampled.nonzero(as_tuple=True)
         matched = matched[image, anchor]
@@ -97,6 +107,15 @@ class ProposalNetwork(nn.Module):
         off = losses.smooth_l1(deltas, wanted, self.box_beta).sum()
         count = max(1, len(image))
         return {"rpn_cls": cls / count, "rpn_box": off / count}
+
+    def _assign(self, objects: Sequence[Tensor], anchors: Tensor, sizes: Tensor) -> Tensor:
+        """The object of each anchor of each image, int64 [B, A]; what crosses the border is ignored."""
+        if self.border is None:
+            return torch.stack(matching.assign(self.matcher, objects, [anchors] * len(objects)))
+        inside = [box.inside(anchors, size, self.border) for size in sizes]
+        found = matching.assign(self.matcher, objects, [anchors[each] for each in inside])
+        matched = torch.full((len(objects), len(anchors)), matching.IGNORED, device=anchors.device)
+        return matched.masked_scatter(torch.stack(inside), torch.cat(found))
 
     @torch.no_grad()
     def propose(self, predictions: Predictions, sizes: Tensor, limits: Selection) -> list[Detections]:
@@ -120,7 +139,7 @@ class RPN(Detector):
     """A region proposal network as a detector of its own: class-agnostic, every object is of class 0.
 
     Args:
-        pyramid: Levels 2 to 6 with pooling at the top in FPN; a backbone restricted to one level in Faster R-CNN.
+        pyramid: Levels 2 to 6 with pooling at the top in FPN; `OneLevel`, level 4, in Faster R-CNN.
         num_classes: Accepted because the data's number is linked to every detector; proposals have no class.
         proposals: Makes the network behind the feature maps from their channels.
         normalise: See `Detector`.
@@ -154,11 +173,12 @@ class RPN(Detector):
         """Losses `rpn_cls` and `rpn_box` (Faster R-CNN, Eq. 1)."""
         predictions = self.predict(batch.images, batch.sizes)
         with full_precision(batch.images):
-            return self.proposals.loss(predictions, [matching.trainable(target)[0] for target in batch.targets])
+            objects = [matching.trainable(target)[0] for target in batch.targets]
+            return self.proposals.loss(predictions, objects, batch.sizes)
 
     @torch.no_grad()
     def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
-        """Up to 1000 proposals of each image."""
+        """Proposals of each image, as `proposals.test_selection` says."""
         predictions = self.predict(images, sizes)
         with full_precision(images):
             return self.proposals.propose(predictions, sizes, self.proposals.test_selection)

@@ -59,6 +59,18 @@ def clip(boxes: Tensor, sizes: Tensor) -> Tensor:
     return torch.minimum(boxes.clamp(min=0), limits)
 
 
+def inside(boxes: Tensor, size: Tensor, border: float = 0.0) -> Tensor:
+    """Which boxes lie in an image, bool [R].
+
+    Args:
+        boxes: [R, 4] xyxy.
+        size: [2], height and width of the image.
+        border: Pixels by which a box may leave it on each side.
+    """
+    limits = size.to(boxes)[[1, 0]] + border
+    return (boxes[:, :2] >= -border).all(1) & (boxes[:, 2:] <= limits).all(1)
+
+
 def _centres_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
     lower, upper = torch.split(boxes, 2, -1)
     sizes = upper - lower

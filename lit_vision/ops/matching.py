@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from lit_vision.types import Target
 NEGATIVE = -1
 IGNORED = -2
 
+KeepBest = Literal["never", "from_low", "always"]
+
 
 @dataclass(frozen=True)
 class Matcher:
@@ -21,31 +24,40 @@ class Matcher:
     Attributes:
         low: Overlap below which an anchor is background.
         high: Overlap from which it stands for the object that it overlaps most.
-        force: Whether the anchors that overlap an object most stand for their own best object whatever the overlap
-            (Faster R-CNN, Section 3.1.2, rule i; all of them if several overlap equally).
+        keep_best: Whether the anchors that overlap an object most stand for their own best object below `high` too, all
+            of them if several overlap equally: `never`; `from_low`, instead of being ignored, as in RetinaNet's public
+            code, where what lies below `low` is background whatever it is best at; or `always` (Faster R-CNN,
+            Section 3.1.2, rule i).
+
+    Raises:
+        InputError: The overlaps are no ascending pair in 0..1, or `keep_best` is none of the choices.
     """
 
     low: float
     high: float
-    force: bool = False
+    keep_best: KeepBest = "never"
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.high <= 1:
             raise InputError(f"matching: needs 0 <= low <= high <= 1, got low {self.low} and high {self.high}")
+        if self.keep_best not in get_args(KeepBest):
+            raise InputError(
+                f"matching: keep_best {self.keep_best!r} is unknown; choose one of {', '.join(get_args(KeepBest))}"
+            )
 
     def __call__(self, boxes: Tensor, anchors: Tensor) -> Tensor:
         """Match one image: boxes [G, 4] and anchors [A, 4] give what `match` returns."""
-        return match(box_iou(boxes, anchors), self.low, self.high, self.force)
+        return match(box_iou(boxes, anchors), self.low, self.high, self.keep_best)
 
 
-def match(overlap: Tensor, low: float, high: float, force: bool = False) -> Tensor:
+def match(overlap: Tensor, low: float, high: float, keep_best: KeepBest = "never") -> Tensor:
     """Assign by an overlap matrix; see `Matcher`.
 
     Args:
         overlap: [G, A]; either may be 0.
         low: As in `Matcher`.
         high: As in `Matcher`.
-        force: As in `Matcher`. An object that overlaps no anchor at all forces none.
+        keep_best: As in `Matcher`. An object that overlaps no anchor at all keeps none.
 
     Returns:
         int64 [A]: index of the object, `NEGATIVE` or `IGNORED`.
@@ -54,10 +66,12 @@ def match(overlap: Tensor, low: float, high: float, force: bool = False) -> Tens
         return torch.full(overlap.shape[1:], NEGATIVE, device=overlap.device)
     value, best = overlap.max(0)
     matched = best.masked_fill(value < high, IGNORED).masked_fill(value < low, NEGATIVE)
-    if force:
+    if keep_best != "never":
         most = overlap.amax(1, keepdim=True)
-        forced = ((overlap == most) & (most > 0)).any(0)
-        matched = torch.where(forced, best, matched)
+        kept = ((overlap == most) & (most > 0)).any(0)
+        if keep_best == "from_low":
+            kept &= value >= low
+        matched = torch.where(kept, best, matched)
     return matched
 
 

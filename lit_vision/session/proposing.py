@@ -60,7 +60,7 @@ def propose(source: RunFolder, folder: Path, splits: Sequence[str], limit: int |
 def _trained(source: RunFolder) -> tuple[Any, Any, torch.device]:
     """Model in evaluation mode, data that are read, and the device of the stage's trainer."""
     config = {key: value for key, value in yamlio.load(source.config).items() if key not in ("card", "origin")}
-    assembler = assemble(Experiment(str(source.config), config=checkpoints.without_weights(config)), [])
+    assembler = assemble(Experiment(str(source.config), config=checkpoints.without_downloads(config)), [])
     assembler.build()
     model, data = assembler.model, assembler.datamodule
     network = getattr(model, "network", None)

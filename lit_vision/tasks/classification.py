@@ -28,7 +28,8 @@ class Classification(Task):
         network: The classifier.
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
-        no_decay: Parameters exempt from weight decay: `norm`, `bias`.
+        no_decay: Kinds of parameters exempt from weight decay: `norm`, `bias`, `slope`.
+        bias_rate: Factor of the learning rate of biases outside norm layers; Caffe's networks have 2.
         class_names: Names of the classes; the data's.
         channels_last: Whether weights and images lie channels-last, which is faster with bf16 and on tensor cores.
         compile: Whether the network is compiled by `torch.compile`.
@@ -42,11 +43,12 @@ class Classification(Task):
         optimizer: OptimizerCallable,
         schedule: ScheduleCallable | None = None,
         no_decay: Sequence[optim.Exempt] = (),
+        bias_rate: float = 1.0,
         class_names: Sequence[str] | None = None,
         channels_last: bool = False,
         compile: bool = False,
     ) -> None:
-        super().__init__(network, optimizer, schedule, no_decay, class_names, channels_last)
+        super().__init__(network, optimizer, schedule, no_decay, bias_rate, class_names, channels_last)
         if compile:
             self.network.compile()
         self.val_metrics = metrics("val/", network.num_classes)

@@ -27,7 +27,8 @@ class Detection(Task):
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
         metrics: What is evaluated; COCO's average precision if None.
-        no_decay: Parameters exempt from weight decay: `norm`, `bias`.
+        no_decay: Kinds of parameters exempt from weight decay: `norm`, `bias`, `slope`.
+        bias_rate: Factor of the learning rate of biases outside norm layers; Caffe's networks have 2.
         class_names: Names of the classes; the data's.
         channels_last: Whether weights and images lie channels-last.
         compile: Whether backbone, pyramid and head are compiled by `torch.compile`.
@@ -42,11 +43,12 @@ class Detection(Task):
         schedule: ScheduleCallable | None = None,
         metrics: Sequence[Metric] | None = None,
         no_decay: Sequence[optim.Exempt] = (),
+        bias_rate: float = 1.0,
         class_names: Sequence[str] | None = None,
         channels_last: bool = False,
         compile: bool = False,
     ) -> None:
-        super().__init__(network, optimizer, schedule, no_decay, class_names, channels_last)
+        super().__init__(network, optimizer, schedule, no_decay, bias_rate, class_names, channels_last)
         if compile:
             self.network.compile_static()
         chosen = [CocoAP()] if metrics is None else list(metrics)

@@ -2,38 +2,59 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-Exempt = Literal["norm", "bias"]
+Exempt = Literal["norm", "bias", "slope"]
 
 
-def parameter_groups(module: nn.Module, no_decay: Sequence[Exempt] = ()) -> list[dict[str, Any]]:
-    """Trainable parameters for an optimiser, with those exempt from weight decay in a group of their own.
+def parameter_groups(
+    module: nn.Module, no_decay: Sequence[Exempt] = (), bias_rate: float = 1.0
+) -> list[dict[str, Any]]:
+    """Trainable parameters for an optimiser, apart where they decay or learn differently.
 
     The ResNet paper does not say whether weight decay covers BatchNorm; the default, decaying all, is what its Caffe
     solver does by default.
 
     Args:
         module: The network.
-        no_decay: Kinds of parameters to exempt: `norm` (scale and shift of normalisation layers), `bias` (all others).
+        no_decay: Kinds of parameters to exempt from weight decay: `norm` (scale and shift of normalisation layers),
+            `slope` (PReLU's, which the rectifiers paper does not decay, Section 2.1), `bias` (all others of that name).
+        bias_rate: Factor of the learning rate of kind `bias`, 2 in Caffe's networks.
+
+    Returns:
+        The group of those that decay at the optimiser's own rate, then any others; `rate`, where it stands, is the
+        factor that `scale_rates` applies.
     """
-    decayed: list[nn.Parameter] = []
-    exempt: list[nn.Parameter] = []
+    members: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): []}
+    for kind, parameter in _kinds(module):
+        apart = kind in no_decay, kind == "bias" and bias_rate != 1
+        members.setdefault(apart, []).append(parameter)
+    return [
+        {"params": params} | ({"weight_decay": 0.0} if exempt else {}) | ({"rate": bias_rate} if scaled else {})
+        for (exempt, scaled), params in sorted(members.items(), key=lambda item: item[0])
+    ]
+
+
+def scale_rates(optimizer: Optimizer) -> None:
+    """Multiply each group's learning rate by its factor, if it has one; before a schedule takes the rates over."""
+    for group in optimizer.param_groups:
+        group["lr"] *= group.pop("rate", 1.0)
+
+
+def _kinds(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Each trainable parameter of a network, and its kind."""
     for part in module.modules():
-        # Normalisation layers are those whose scale is a vector: no other layer here has a one-dimensional weight.
+        # Normalisation layers are those whose scale is a vector: no other layer but PReLU has a one-dimensional weight.
         weight = getattr(part, "weight", None)
         is_norm = isinstance(weight, nn.Parameter) and weight.ndim == 1
         for name, parameter in part.named_parameters(recurse=False):
             if parameter.requires_grad:
-                kind = "norm" if is_norm else name
-                (exempt if kind in no_decay else decayed).append(parameter)
-    groups: list[dict[str, Any]] = [{"params": decayed}]
-    return [*groups, {"params": exempt, "weight_decay": 0.0}] if exempt else groups
+                yield ("slope" if isinstance(part, nn.PReLU) else "norm" if is_norm else name), parameter
 
 
 class WarmupCosine(LambdaLR):

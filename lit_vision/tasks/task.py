@@ -27,7 +27,8 @@ class Task(L.LightningModule):
         network: What is trained; has `num_classes`, `normalise` and `follows_data`.
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
-        no_decay: Parameters exempt from weight decay: `norm`, `bias`.
+        no_decay: Kinds of parameters exempt from weight decay: `norm`, `bias`, `slope`.
+        bias_rate: Factor of the learning rate of biases outside norm layers; Caffe's networks have 2.
         class_names: Names of the classes; the data's.
         channels_last: Whether weights and images lie channels-last.
     """
@@ -38,6 +39,7 @@ class Task(L.LightningModule):
         optimizer: OptimizerCallable,
         schedule: ScheduleCallable | None,
         no_decay: Sequence[optim.Exempt],
+        bias_rate: float,
         class_names: Sequence[str] | None,
         channels_last: bool,
     ) -> None:
@@ -46,6 +48,7 @@ class Task(L.LightningModule):
         self.optimizer = optimizer
         self.schedule = schedule
         self.no_decay = no_decay
+        self.bias_rate = bias_rate
         self.class_names = class_names
         self.loss_parts: dict[str, Tensor] = {}
         """Parts of the loss of the batch in hand, for whoever must say which of them went wrong."""
@@ -114,7 +117,8 @@ class Task(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser over the parameter groups, schedule per optimiser step."""
-        optimizer = self.optimizer(optim.parameter_groups(self.network, self.no_decay))
+        optimizer = self.optimizer(optim.parameter_groups(self.network, self.no_decay, self.bias_rate))
+        optim.scale_rates(optimizer)
         if self.schedule is None:
             return optimizer
         return {

@@ -106,3 +106,18 @@ def test_an_unknown_level_is_told(backbone):
     net = backbone.example()
     with pytest.raises(InputError, match=rf"^cannot freeze level 99: {backbone.__name__} has levels \["):
         net.freeze([99])
+
+
+@BACKBONES
+def test_cutting_leaves_the_levels_below_as_they_are(backbone):
+    whole, cut = backbone.example().eval(), backbone.example().eval()
+    cut.load_state_dict(whole.state_dict())
+    lowest = min(cut.channels)
+    cut.cut(lowest)
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert list(cut.channels) == list(cut(image)) == [lowest]
+        assert torch.equal(cut(image)[lowest], whole(image)[lowest])
+    assert [level for level in cut.parts() if level > lowest] == []
+    cut.train()(image)[lowest].square().sum().backward()
+    assert [name for name, p in cut.named_parameters() if p.grad is None] == []

@@ -3,13 +3,14 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import pytest
 import torch
 
 from lit_vision import models
 from lit_vision.models.backbones import resnet
-from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.detector import Detector
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.types import Batch, Target
@@ -186,29 +187,9 @@ def test_compiling_keeps_names_and_results(detector):
         torch.testing.assert_close(first.boxes, second.boxes)
 
 
-class C4(Backbone):
-    """A plain backbone of one level, as in Faster R-CNN before pyramids."""
-
-    def __init__(self):
-        super().__init__()
-        self.net = resnet.resnet18()
-        del self.net.stages["5"]
-        self.channels = {4: 256}
-
-    def forward(self, images):
-        return {4: self.net(images)[4]}
-
-    def parts(self):
-        return {4: [self.net]}
-
-    @classmethod
-    def example(cls):
-        return cls()
-
-
 @DETECTORS
 def test_one_level_is_no_special_case(detector):
-    net = detector(C4(), 3).train()
+    net = detector(OneLevel(resnet.resnet18(), 4), 3).train()
     losses = net.loss(batch(target(2), target(0)))
     sum(losses.values()).backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
@@ -217,5 +198,9 @@ def test_one_level_is_no_special_case(detector):
 
 
 def test_levels_of_different_width_are_told():
-    with pytest.raises(ValueError, match=r"one head serves all levels, but those of ResNet have \{2: 64, 3: 128"):
+    with pytest.raises(
+        ValueError, match=r"one head serves all levels, but those of ResNet have \{2: 64, 3: 128"
+    ) as told:
         RetinaNet(resnet.resnet18(), 3)
+    module, name = re.search(r"by (\S+)\.(\w+)$", str(told.value)).groups()
+    assert getattr(importlib.import_module(f"lit_vision.{module}"), name) is OneLevel  # what it advises is there

@@ -8,12 +8,18 @@ from jsonargparse import ArgumentParser
 from lit_vision.models.backbones import resnet
 from lit_vision.models.detector import Detector
 from lit_vision.models.losses import FocalLoss
+from lit_vision.models.objective import DenseObjective
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.ops.anchor import Anchors
-from lit_vision.ops.matching import IGNORED
+from lit_vision.ops.matching import IGNORED, Matcher
 from lit_vision.types import Batch, Predictions
 from tests.parity.reference import target
+
+
+def plain(**options):
+    """An objective whose classification loss is the cross-entropy."""
+    return DenseObjective(class_loss=FocalLoss(gamma=0, alpha=None), **options)
 
 
 def parameters(net):
@@ -50,7 +56,7 @@ def test_initial_loss():
         torch.tensor([[0.0, 0, 32, 32]]).repeat(anchors, 1) + torch.arange(anchors)[:, None] * 40,
         (anchors,),
     )
-    losses = net._loss(predictions, [target(predictions.anchors[[5, 900]], torch.tensor([3, 4]))])
+    losses = net.objective(predictions, [target(predictions.anchors[[5, 900]], torch.tensor([3, 4]))])
     assert losses["cls"].item() == pytest.approx(1.13 + 6.0 / 2, abs=0.03)
     assert losses["box"].item() == 0
 
@@ -63,29 +69,29 @@ def predictions(logits, deltas=None):
 
 
 def test_loss_by_hand():
-    net = retinanet(1, loss=FocalLoss(gamma=0, alpha=None), box_beta=0.0)
+    net = retinanet(1, objective=plain(box_beta=0.0))
     # Object on anchor 0 (overlap 1); anchor 1 overlaps the second object by 0.45: ignored once not forced
     boxes = torch.tensor([[0.0, 0, 10, 10]])
     deltas = torch.zeros(1, 4, 4)
     deltas[0, 0] = torch.tensor([0.5, 0, 0, -0.25])
-    losses = net._loss(predictions([[[0.0], [0.0], [0.0], [0.0]]], deltas), [target(boxes, torch.tensor([0]))])
+    losses = net.objective(predictions([[[0.0], [0.0], [0.0], [0.0]]], deltas), [target(boxes, torch.tensor([0]))])
     assert losses["cls"].item() == pytest.approx(4 * math.log(2))
     assert losses["box"].item() == pytest.approx(0.75)
 
 
 def test_ignored_anchors_have_no_loss():
-    net = retinanet(1, loss=FocalLoss(gamma=0, alpha=None))
+    net = retinanet(1, objective=plain())
     boxes = torch.tensor([[0.0, 0, 10, 10], [10, 0, 20, 9], [30, 0, 34.5, 10]])  # overlaps 1, 0.9, 0.45
     anchors = predictions([[[0.0]] * 4]).anchors
-    matched = net.matcher(boxes, torch.cat([anchors, torch.tensor([[30.0, 0, 34.5, 10], [0, 0, 4.5, 10]])]))
+    matched = net.objective.matcher(boxes, torch.cat([anchors, torch.tensor([[30.0, 0, 34.5, 10], [0, 0, 4.5, 10]])]))
     assert matched.tolist() == [0, 1, -1, IGNORED, 2, IGNORED]
     extended = predictions([[[0.0], [0.0], [0.0], [50.0], [0.0], [50.0]]])
     extended = extended._replace(anchors=torch.cat([anchors, boxes[2:], torch.tensor([[0.0, 0, 4.5, 10]])]))
-    losses = net._loss(extended, [target(boxes, torch.zeros(3, dtype=torch.int64))])
+    losses = net.objective(extended, [target(boxes, torch.zeros(3, dtype=torch.int64))])
     assert losses["cls"].item() == pytest.approx(4 * math.log(2) / 3)
 
 
-def test_normalisers_by_hand():
+def test_each_image_is_divided_by_its_own_objects():
     # Image one has one object on one anchor, image two has objects on all four
     logits = [[[0.0]] * 4] * 2
     targets = [
@@ -93,11 +99,8 @@ def test_normalisers_by_hand():
         target(predictions(logits).anchors, torch.zeros(4, dtype=torch.int64)),
     ]
     each = 4 * math.log(2)
-    options = {"loss": FocalLoss(gamma=0, alpha=None)}
-    by_image = retinanet(1, **options)._loss(predictions(logits), targets)["cls"].item()
+    by_image = plain()(predictions(logits), targets)["cls"].item()
     assert by_image == pytest.approx((each / 1 + each / 4) / 2)
-    by_batch = retinanet(1, normaliser="batch", **options)._loss(predictions(logits), targets)["cls"].item()
-    assert by_batch == pytest.approx(2 * each / 5)
 
 
 def test_detect_by_hand():
@@ -156,7 +159,16 @@ def test_a_recipe_builds_it():
                     "top": "conv",
                 },
             },
-            "loss": {"class_path": "lit_vision.models.losses.FocalLoss", "init_args": {"gamma": 2, "alpha": 0.25}},
+            "objective": {
+                "class_path": "lit_vision.models.objective.DenseObjective",
+                "init_args": {
+                    "matcher": {"low": 0.4, "high": 0.5, "keep_best": "from_low"},
+                    "class_loss": {
+                        "class_path": "lit_vision.models.losses.FocalLoss",
+                        "init_args": {"gamma": 2, "alpha": 0.25},
+                    },
+                },
+            },
             "anchors": {"scales": 3},
         },
     }
@@ -164,12 +176,11 @@ def test_a_recipe_builds_it():
     parser.add_argument("--config", action="config")
     parser.add_argument("--detector", type=Detector)
     overrides = {
-        "loss.gamma": 0.5,
+        "objective.class_loss.gamma": 0.5,
         "pyramid.backbone.norm": "gn",
         "anchors.scales": 2,
         "selection.limit": 300,
-        "matcher.low": 0.3,
-        "normaliser": "batch",
+        "objective.matcher.low": 0.3,
     }
     parsed = parser.parse_args(
         ["--config", yaml.safe_dump({"detector": recipe})]
@@ -177,9 +188,10 @@ def test_a_recipe_builds_it():
     )
     net = parser.instantiate_classes(parsed).detector
     assert isinstance(net, RetinaNet)
-    assert repr(net.class_loss) == "FocalLoss(gamma=0.5, alpha=0.25)"
+    assert repr(net.objective.class_loss) == "FocalLoss(gamma=0.5, alpha=0.25)"
     assert net.anchors.per_location == 6
-    assert (net.selection.limit, net.selection.nms, net.matcher.low, net.matcher.high) == (300, 0.5, 0.3, 0.5)
+    assert (net.selection.limit, net.selection.nms) == (300, 0.5)
+    assert net.objective.matcher == Matcher(0.3, 0.5, "from_low")
     assert isinstance(net.pyramid.backbone.stem.norm, torch.nn.GroupNorm)
 
 

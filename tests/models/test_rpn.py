@@ -1,15 +1,20 @@
 import math
+from functools import partial
 
 import pytest
 import torch
 
+from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
+from lit_vision.models.heads.proposal import ProposalHead
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.rpn import RPN, TEST, TRAIN, ProposalNetwork
+from lit_vision.ops.matching import IGNORED, NEGATIVE, Matcher
 from lit_vision.ops.sampling import Sampler
 from lit_vision.ops.selection import Selection
 from lit_vision.types import Predictions
 
+SIZES = torch.tensor([[20, 85]])
 LIMITS = Selection(score=0.0, per_level=2, nms=0.7, limit=3, smallest=1e-3)
 
 
@@ -21,7 +26,7 @@ def predictions(logits, counts=(3, 2)):
 
 def test_proposals_by_hand():
     # Two of each level: 1 and 0 of the first, 0 is suppressed; 3 is of another level, so it stays beside 1
-    (found,) = ProposalNetwork(8).propose(predictions([1.0, 2, 0, -1, 3]), torch.tensor([[20, 85]]), LIMITS)
+    (found,) = ProposalNetwork(8).propose(predictions([1.0, 2, 0, -1, 3]), SIZES, LIMITS)
     assert found.boxes.tolist() == [[80, 0, 85, 10], [1, 0, 11, 10], [0, 0, 10, 10]]
     assert found.scores.tolist() == pytest.approx([1 / (1 + math.exp(-x)) for x in (3, 2, -1)])
     assert found.labels.tolist() == [0, 0, 0]
@@ -37,7 +42,7 @@ def test_limits_are_those_of_fpn():
     assert (TRAIN.per_level, TRAIN.limit, TRAIN.nms) == (2000, 2000, 0.7)
     assert (TEST.per_level, TEST.limit, TEST.nms) == (1000, 1000, 0.7)
     network = ProposalNetwork(8)
-    assert (network.matcher.low, network.matcher.high, network.matcher.force) == (0.3, 0.7, True)
+    assert (network.matcher.low, network.matcher.high, network.matcher.keep_best) == (0.3, 0.7, "always")
     assert network.sampler == Sampler(256, 0.5)
     assert network.anchors.per_location == 3
 
@@ -48,7 +53,7 @@ def test_loss_by_hand():
     deltas = torch.zeros(1, 5, 4)
     deltas[0, 2] = torch.tensor([1.0, 0, 0, 0.5])
     # Object on anchor 2 alone: four negatives and it, all sampled
-    losses = network.loss(found._replace(deltas=deltas), [torch.tensor([[50.0, 0, 60, 10]])])
+    losses = network.loss(found._replace(deltas=deltas), [torch.tensor([[50.0, 0, 60, 10]])], SIZES)
     assert losses["rpn_cls"].item() == pytest.approx(math.log(2))
     assert losses["rpn_box"].item() == pytest.approx(1.5 / 5)
 
@@ -62,15 +67,15 @@ def test_only_sampled_anchors_count():
 
     network = ProposalNetwork(8)
     network.sampler = Chosen()
-    losses = network.loss(predictions([2.0, 9, 9, 9, 9]), [torch.tensor([[50.0, 0, 60, 10]])])
+    losses = network.loss(predictions([2.0, 9, 9, 9, 9]), [torch.tensor([[50.0, 0, 60, 10]])], SIZES)
     assert losses["rpn_cls"].item() == pytest.approx(math.log(1 + math.exp(2)))
     assert losses["rpn_box"].item() == 0
 
 
 def test_ignored_anchors_are_never_sampled():
     # Anchors 0 and 3 lie on the object, anchor 1 overlaps it by 9/11 as well; at a stricter 0.9 it is ignored
-    network = ProposalNetwork(8, matcher=ProposalNetwork(8).matcher.__class__(0.3, 0.9, True))
-    losses = network.loss(predictions([0.0, 99, 0, 0, 0]), [torch.tensor([[0.0, 0, 10, 10]])])
+    network = ProposalNetwork(8, matcher=Matcher(0.3, 0.9, "always"))
+    losses = network.loss(predictions([0.0, 99, 0, 0, 0]), [torch.tensor([[0.0, 0, 10, 10]])], SIZES)
     assert losses["rpn_cls"].item() == pytest.approx(math.log(2))
 
 
@@ -82,3 +87,42 @@ def test_up_to_1000_proposals_and_any_number_of_classes():
     (found,) = net.detect(torch.randint(0, 256, (1, 3, 256, 320), dtype=torch.uint8), torch.tensor([[256, 320]]))
     assert 500 < len(found.boxes) <= 1000
     assert found.labels.unique().tolist() == [0]
+
+
+def assigned(border, objects, sizes):
+    """The object of each of four anchors in each image: in it, across its left border, at its right one, below."""
+    anchors = torch.tensor([[0.0, 0, 10, 10], [-4, 0, 6, 10], [30, 0, 40, 10], [0, 12, 10, 22]])
+    return ProposalNetwork(8, border=border)._assign(objects, anchors, torch.tensor(sizes)).tolist()
+
+
+def test_anchors_across_the_border_are_ignored_and_no_object_s_best():
+    # The object lies on the second anchor; inside the image the first is its best, with 6 / 14. The second image is
+    # one column narrower, within the same padded batch.
+    objects = [torch.tensor([[-4.0, 0, 6, 10]]), torch.tensor([[30.0, 0, 39, 10]])]
+    sizes = [[20, 40], [20, 39]]
+    assert assigned(None, objects, sizes) == [[IGNORED, 0, NEGATIVE, NEGATIVE], [NEGATIVE, NEGATIVE, 1, NEGATIVE]]
+    assert assigned(0, objects, sizes) == [[0, IGNORED, NEGATIVE, IGNORED], [NEGATIVE, IGNORED, IGNORED, IGNORED]]
+    assert assigned(2, objects, sizes) == [[0, IGNORED, NEGATIVE, NEGATIVE], [NEGATIVE, IGNORED, 1, NEGATIVE]]
+
+
+def test_without_an_anchor_inside_nothing_is_trained_but_all_is_in_the_graph():
+    network = ProposalNetwork(8, border=0)
+    maps = {level: torch.zeros(1, 8, 2, 2) for level in (5, 6)}
+    predictions = network.predict(maps, (64, 64))
+    losses = network.loss(predictions, [torch.tensor([[0.0, 0, 10, 10]])], torch.tensor([[64, 64]]))
+    sum(losses.values()).backward()
+    assert [loss.item() for loss in losses.values()] == [0, 0]
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_a_negative_border_is_told():
+    with pytest.raises(
+        InputError, match=r"^proposals: border is in pixels, from 0 on, or null for all anchors; got -1$"
+    ):
+        ProposalNetwork(8, border=-1)
+
+
+def test_the_head_has_its_own_width():
+    network = ProposalNetwork(8, head=partial(ProposalHead, width=24))
+    assert network.head.conv.weight.shape == (24, 8, 3, 3)
+    assert network.predict({3: torch.zeros(1, 8, 4, 4)}, (32, 32)).deltas.shape == (1, 48, 4)

@@ -49,3 +49,12 @@ def test_no_boxes():
     none = torch.zeros(0, 4)
     assert box.encode(none, none).shape == box.decode(none, none).shape == (0, 4)
     assert box.clip(none, torch.tensor([5, 5])).shape == (0, 4)
+
+
+def test_inside_counts_a_touching_border():
+    # An image of 20 rows and 30 columns: in it, touching two sides, 1 pixel beyond the left, half beyond the bottom
+    boxes = torch.tensor([[1.0, 1, 9, 9], [20, 10, 30, 20], [-1, 0, 9, 9], [0, 0, 9, 20.5]])
+    size = torch.tensor([20, 30])
+    assert box.inside(boxes, size).tolist() == [True, True, False, False]
+    assert box.inside(boxes, size, border=0.5).tolist() == [True, True, False, True]
+    assert box.inside(boxes, size, border=1).tolist() == [True, True, True, True]

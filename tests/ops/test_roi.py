@@ -61,3 +61,44 @@ def test_levels_without_regions_stay_in_the_graph():
     maps = {level: each.requires_grad_() for level, each in features(2, 3, 4, 5).items()}
     Pooler()(maps, [torch.tensor([[0.0, 0, 8, 8]]), torch.zeros(0, 4)]).sum().backward()
     assert [bool(each.grad.any()) for each in maps.values()] == [True, False, False, False]
+
+
+# Four columns of one row at level 4: pixels 0 to 63
+ROW = {4: torch.tensor([[[[1.0, 5, 2, 4]]]])}
+
+
+@pytest.mark.parametrize(
+    ("ends", "right", "pooled"),
+    [
+        # 24 pixels: to column round(24 / 16) = 2 or round(23 / 16) = 1
+        ("exclusive", 24, [5, 5]),  # columns 0..2: cells of 0..1 and 1..2, which share column 1
+        ("inclusive", 24, [1, 5]),
+        # 40 pixels: to column round(40 / 16) = 3 or round(39 / 16) = 2
+        ("exclusive", 40, [5, 4]),
+        ("inclusive", 40, [5, 5]),
+        # 16 pixels: to column round(16 / 16) = round(15 / 16) = 1
+        ("exclusive", 16, [1, 5]),
+        ("inclusive", 16, [1, 5]),
+        # 4 pixels: one column, in both cells
+        ("exclusive", 4, [1, 1]),
+        ("inclusive", 4, [1, 1]),
+    ],
+)
+def test_pooled_columns_by_hand(ends, right, pooled):
+    found = Pooler(size=2, op="pool", ends=ends)(ROW, [torch.tensor([[0.0, 0, right, 4]])])
+    assert found[0, 0].tolist() == [pooled, pooled]
+
+
+def test_inclusive_ends_move_align_too():
+    boxes = torch.tensor([[0.0, 0, 33, 17]])
+    found = Pooler(size=2, ends="inclusive")(ROW, [boxes])
+    assert torch.equal(found, Pooler(size=2)(ROW, [torch.tensor([[0.0, 0, 32, 16]])]))
+    assert not torch.equal(found, Pooler(size=2)(ROW, [boxes]))
+
+
+def test_the_canonical_level_moves_all_regions():
+    # FPN, Eq. 1: with k0 = 5 a region of 112 pixels comes from level 4 instead of 3
+    maps = {level: torch.full((1, 1, 32, 32), float(level)) for level in (2, 3, 4, 5)}
+    region = [torch.tensor([[0.0, 0, 112, 112]])]
+    assert Pooler()(maps, region).unique().tolist() == [3]
+    assert Pooler(canonical=5)(maps, region).unique().tolist() == [4]

@@ -22,11 +22,13 @@ from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from lit_vision.models.backbones import resnet
 from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
+from lit_vision.models.objective import DenseObjective
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.models.rpn import ProposalNetwork
 from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.ops.anchor import Anchors
+from lit_vision.ops.matching import Matcher
 from lit_vision.ops.selection import Selection
 from lit_vision.types import Batch, Detections, Target
 
@@ -217,7 +219,7 @@ def _retinanet(backbone, _):
         Pyramid(backbone, range(3, 8), top="conv", top_input="P5"),
         CLASSES,
         anchors=Anchors(corners="rounded", stride="floor"),
-        box_beta=0.0,
+        objective=DenseObjective(Matcher(0.4, 0.5, "always"), box_beta=0.0),
         selection=Selection(score=0.05, per_level=1000, nms=0.5, limit=LIMIT),
     )
 

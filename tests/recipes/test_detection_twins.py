@@ -35,7 +35,7 @@ FAMILIES = {
     "retinanet/r101_fpn_coco": (),
     "fpn/faster_rcnn_coco": ("R-50",),
     "fpn/rpn_coco": ("1c FPN",),
-    "claims/overfit_coco": ("retinanet",),
+    "quickstart/overfit_coco": ("retinanet",),
 }
 ROWS = [
     pytest.param(recipe, row, marks=() if row in by_default else pytest.mark.slow, id=f"{recipe} {row}")
@@ -67,7 +67,7 @@ def twin(tmp_path):
 @pytest.mark.parametrize(("recipe", "row"), ROWS)
 def test_first_losses(command, twin, recipe, row):
     options = () if row == "from scratch" else UNFROZEN
-    if recipe.startswith("claims"):
+    if recipe.endswith("overfit_coco"):
         options = ("--data.only", "[10000, 10001, 10002]")
     command("fit", "--config", recipe, "--row", row, "--data.root", twin, *CUT, *options, "--run", "run")
     result = json.loads(Path("run/result.json").read_text())

@@ -106,7 +106,7 @@ def test_stand_ins_never_share_a_table_with_full_scale(tmp_path):
 
 
 def test_a_row_that_is_itself_a_stand_in(tmp_path):
-    write(tmp_path / "r", recipe="claims/overfit_coco", row="retinanet", figures={"test/ap50": 99.0}, stand_in=True)
+    write(tmp_path / "r", recipe="quickstart/overfit_coco", row="retinanet", figures={"test/ap50": 99.0}, stand_in=True)
     (table,) = [table for table in ledger(tmp_path).tables if table.ran]
     assert (table.stand_in, table.keys, table.paper) == (True, (), "")
     assert str(table.entries[0].verdict) == "stand-in"

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -6,7 +7,8 @@ from torch import nn
 
 from lit_vision.models.backbones import resnet
 from lit_vision.models.classifier import Classifier
-from lit_vision.tasks.optim import ErrorWarmup, WarmupCosine, WarmupMilestones, parameter_groups
+from lit_vision.tasks.optim import ErrorWarmup, WarmupCosine, WarmupMilestones, parameter_groups, scale_rates
+from lit_vision.tasks.task import Task
 
 
 def classifier(**options):
@@ -45,9 +47,70 @@ def test_exempt_parameters_have_a_group_without_decay(norm, no_decay, exempt):
     assert [group["weight_decay"] for group in optimizer.param_groups] == [1e-4, 0]
 
 
+def rectifiers():
+    """A convolution with a bias, a slope, a norm layer and a classifier."""
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4), nn.BatchNorm2d(4), nn.Linear(4, 2))
+
+
+def test_slopes_are_a_kind_of_their_own():
+    # Rectifiers paper, Section 2.1: no weight decay on the slopes; exempting norm layers does not exempt them
+    net = rectifiers()
+    assert names(net, parameter_groups(net, ["slope"])[1]) == {"1.weight"}
+    assert names(net, parameter_groups(net, ["norm"])[1]) == {"2.weight", "2.bias"}
+    assert names(net, parameter_groups(net, ["slope", "norm", "bias"])[0]) == {"0.weight", "3.weight"}
+
+
+@pytest.mark.parametrize(
+    ("no_decay", "groups"),
+    [
+        (
+            [],
+            [
+                (0.1, 1e-4, {"0.weight", "1.weight", "2.weight", "2.bias", "3.weight"}),
+                (0.2, 1e-4, {"0.bias", "3.bias"}),
+            ],
+        ),
+        (
+            ["bias"],
+            [(0.1, 1e-4, {"0.weight", "1.weight", "2.weight", "2.bias", "3.weight"}), (0.2, 0, {"0.bias", "3.bias"})],
+        ),
+        (
+            ["bias", "norm"],
+            [
+                (0.1, 1e-4, {"0.weight", "1.weight", "3.weight"}),
+                (0.1, 0, {"2.weight", "2.bias"}),
+                (0.2, 0, {"0.bias", "3.bias"}),
+            ],
+        ),
+    ],
+    ids=["rate", "rate-and-decay", "norm-too"],
+)
+def test_biases_learn_at_twice_the_rate(no_decay, groups):
+    net = rectifiers()
+    optimizer = torch.optim.SGD(parameter_groups(net, no_decay, bias_rate=2.0), lr=0.1, weight_decay=1e-4)
+    scale_rates(optimizer)
+    found = [(group["lr"], group["weight_decay"], names(net, group)) for group in optimizer.param_groups]
+    assert found == groups
+    schedule = WarmupMilestones(optimizer, milestones=[1], warmup=0)
+    optimizer.step()
+    schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([rate / 10 for rate, *_ in groups])
+
+
+def test_a_step_moves_biases_twice_as_far_and_does_not_shrink_them():
+    net = nn.Linear(1, 1)
+    nn.init.ones_(net.weight), nn.init.ones_(net.bias)
+    task = Task(net, partial(torch.optim.SGD, lr=0.1, weight_decay=0.5), None, ["bias"], 2.0, None, False)
+    optimizer = task.configure_optimizers()
+    net(torch.ones(1, 1)).sum().backward()  # gradients of 1
+    optimizer.step()
+    assert net.weight.item() == pytest.approx(1 - 0.1 * (1 + 0.5))
+    assert net.bias.item() == pytest.approx(1 - 0.2)
+
+
 def test_each_parameter_is_in_one_group():
     net = classifier()
-    listed = [p for group in parameter_groups(net, ["norm", "bias"]) for p in group["params"]]
+    listed = [p for group in parameter_groups(net, ["norm", "bias"], 2.0) for p in group["params"]]
     assert len(listed) == len({id(p) for p in listed}) == len(list(net.parameters()))
 
 

@@ -64,6 +64,16 @@ class Backbone(nn.Module, ABC):
             module.requires_grad_(False)
         self.train(self.training)
 
+    def cut(self, level: int) -> None:
+        """Drop what leads to higher levels than one; only that is left of `channels`, too.
+
+        Raises:
+            InputError: There is something above, and this kind of backbone cannot be cut.
+        """
+        above = [each for each in self.channels if each > level]
+        if above:
+            raise InputError(f"{type(self).__name__} cannot be cut: its levels {above} lie above {level}")
+
     def train(self, mode: bool = True) -> Self:
         """Switch to training, except for the norm layers of frozen levels."""
         super().train(mode)

@@ -80,6 +80,11 @@ class ResNet(Backbone):
         parts[self.first_level] = [self.stem, self.stages[str(self.first_level)]]
         return {self.first_level - 1: [self.stem]} | parts
 
+    def cut(self, level: int) -> None:
+        """Drop the stages above a level."""
+        for above in [each for each in self.channels if each > level]:
+            del self.stages[str(above)], self.channels[above]
+
     @classmethod
     def example(cls) -> "ResNet":
         """A residual net of eight layers."""

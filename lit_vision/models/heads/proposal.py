@@ -16,14 +16,17 @@ class ProposalHead(nn.Module):
     Args:
         channels: Of each level.
         anchors: Per location.
+        width: Channels between the 3x3 convolution and the two others; None for as many as come in. 256 on ZF and 512
+            on VGG-16 (Section 3.1), 256 on a pyramid.
     """
 
-    def __init__(self, channels: int, anchors: int) -> None:
+    def __init__(self, channels: int, anchors: int, width: int | None = None) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        width = width or channels
+        self.conv = nn.Conv2d(channels, width, 3, padding=1)
         self.relu = nn.ReLU(inplace=True)
-        self.cls = nn.Conv2d(channels, anchors, 1)
-        self.box = nn.Conv2d(channels, anchors * 4, 1)
+        self.cls = nn.Conv2d(width, anchors, 1)
+        self.box = nn.Conv2d(width, anchors * 4, 1)
         for layer in (self.conv, self.cls, self.box):
             nn.init.normal_(layer.weight, std=0.01)  # Section 3.1.3
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
