@@ -39,11 +39,6 @@ def data(html):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)[1])
 
 
-def without_bundle(html):
-    assert html.count(offline.get_plotlyjs()) == 1
-    return html.replace(offline.get_plotlyjs(), "")
-
-
 def test_thinning_keeps_ends_and_extremes():
     values = [0.0] * 1000
     values[333], values[700] = 9.0, -9.0
@@ -172,17 +167,39 @@ def test_a_page_with_the_most_and_largest_pictures_stays_below_5_mb(tmp_path):
     worst = [{"name": n, "f1": 0.0, "wrong": 1, "missed": 1, "picture": "diagnosis/p.jpg"} for n in range(60)]
     (folder / "diagnosis.json").write_text(json.dumps({"worst": worst}))
     Site([folder]).write()
-    rest = without_bundle(page(folder))
-    assert 4 <= rest.count('<img src="data:image/jpeg') <= 40
+    rest = page(folder)
+    assert 4 <= html.count('<img src="data:image/jpeg') <= 40
     assert len(rest) < 5e6
+
+
+def test_two_hundred_pages_share_the_drawing_library(tmp_path):
+    first = made.overfitted(tmp_path / "runs")
+    for number in range(199):
+        shutil.copytree(first, first.parent / f"copy-{number:03}")
+    Site([tmp_path / "runs"]).write()
+    (library,) = tmp_path.rglob("plotly-*.js")
+    assert library.parent == tmp_path / "runs"
+    assert library.read_text().endswith(offline.get_plotlyjs())
+    assert f'<script src="../../../../{library.name}">' in page(first)
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*.html")) < 25e6
+
+
+def test_a_link_in_the_place_of_the_library_is_not_followed(tmp_path):
+    folder = made.overfitted(tmp_path / "runs")
+    (tmp_path / "precious").write_text("mine")
+    (folder / render.library_name()).symlink_to(tmp_path / "precious")
+    Site([folder]).write()
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert (folder / render.library_name()).read_text() == render.library()
 
 
 def test_pages_need_nothing_else(project):
     for file in project.rglob("index.html"):
-        rest = without_bundle(file.read_text())
-        assert not re.search(r'(src|href|action)="(?!data:|#|\.\./|[\w%.-]+/)', rest)
-        assert "@import" not in rest
-        assert "url(" not in rest
+        rest = file.read_text()
+        library = rf"(\.\./)*{re.escape(render.library_name())}\""
+        assert not re.search(rf'(src|href|action)="(?!data:|#|\.\./|[\w%.-]+/|{library})', rest)
+        assert "@import" not in html
+        assert "url(" not in html
 
 
 def test_names_cannot_leave_their_place(tmp_path):
@@ -199,10 +216,9 @@ def test_names_cannot_leave_their_place(tmp_path):
     folder = made.write(root / "a b#?&'\"<i>" / "r", told, state, {"x": HOSTILE}, made.learning(), diagnosis)
     Site([root]).write()
     for html in (page(folder), page(root)):
-        rest = without_bundle(html)
-        assert "<img src=x" not in rest
-        assert rest.count("</script>") == rest.count("<script") == 4
-        assert "\u2028" not in re.search(r'id="data">(.*?)</script>', rest, re.S)[1]
+        assert "<img src=x" not in html
+        assert html.count("</script>") == html.count("<script") == 4
+        assert "\u2028" not in re.search(r'id="data">(.*?)</script>', html, re.S)[1]
     assert HOSTILE in data(page(folder))["figures"]["confusion"]["names"]
     assert data(page(root))["runs"][0]["label"].startswith(HOSTILE)
     assert 'href="a%20b%23%3F%26%27%22%3Ci%3E/r/index.html"' in page(root)

@@ -196,8 +196,8 @@ def test_unfinished_runs_tell_their_last_step(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda content: content.pop("figures"), "has no 'figures', so it is no result of this suite"),
-        (lambda content: content.update(changed=["x"]), "'changed' should be a mapping, got ['x']"),
+        (lambda content: content.pop("figures"), "figures is missing"),
+        (lambda content: content.update(changed=["x"]), "changed should be a mapping, got ['x']"),
     ],
 )
 def test_a_result_that_is_none_is_named(tmp_path, spoil, message):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lit_vision.errors import InputError
 from lit_vision.report import numbers
 from lit_vision.report import statistics as stats
 from lit_vision.report.collect import Run
@@ -56,6 +57,13 @@ class ClassPair:
 
 def find(a: Run, b: Run) -> tuple[ImagePairs | None, str]:
     """Image by image; None with the reason where that is impossible."""
+    try:
+        return _find(a, b)
+    except InputError as error:
+        return None, f"Image by image: {error}."
+
+
+def _find(a: Run, b: Run) -> tuple[ImagePairs | None, str]:
     lacking = [str(run.path) for run in (a, b) if not run.per_image]
     if lacking:
         return None, f"Image by image: no per_image.jsonl in {', '.join(lacking)}."

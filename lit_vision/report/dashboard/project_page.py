@@ -88,8 +88,13 @@ def _cells(run: Run, found: speed.Speed | None, watched: learning.Best | None) -
     }
 
 
-def content(lines: Sequence[Line]) -> Content:
-    """Everything that `templates/project.html` shows; `runs` is what its scripts draw."""
+def content(lines: Sequence[Line], left_out: Sequence[str] = ()) -> Content:
+    """Everything that `templates/project.html` shows; `runs` is what its scripts draw.
+
+    Args:
+        lines: The runs.
+        left_out: A line for each run that cannot be read.
+    """
     runs = [line.run for line in lines]
     book = ledger.build(runs)
     found = sweeps.of_runs(runs)
@@ -99,6 +104,7 @@ def content(lines: Sequence[Line]) -> Content:
         "kind": "project",
         "title": "Runs",
         "lines": lines,
+        "left_out": left_out,
         "hrefs": hrefs,
         "tables": [table for table in book.tables if table.ran],
         "relations": judged,
@@ -113,9 +119,8 @@ def content(lines: Sequence[Line]) -> Content:
 
 
 def _parallel(sweep: Sweep) -> Content:
-    lower = learning.lower_is_better(sweep.metric)
     trials = [f"trial {trial.number}: {numbers.figure(trial.value)}" for trial in sweep.finished]
-    return {"axes": sweeps.axes(sweep), "trials": trials, "text": sweeps.in_words(sweep), "lower": lower}
+    return {"axes": sweeps.axes(sweep), "trials": trials, "text": sweeps.in_words(sweep), "lower": sweep.lower}
 
 
 def answers(lines: Sequence[Line], book: Ledger, found: Sequence[Sweep]) -> list[Answer]:

@@ -17,19 +17,21 @@ SCRIPTS = ("figures.js", "tables.js", "gallery.js", "page.js")
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def page(content: dict[str, Any], stamp: str, follow: int = 0) -> str:
-    """A whole page that needs nothing else.
+def page(content: dict[str, Any], stamp: str, root: str = "", follow: int = 0) -> str:
+    """A whole page that needs nothing but the drawing library.
 
     Args:
         content: Of `run_page.content` or `project_page.content`.
         stamp: What the page was made of; see `site.py`.
+        root: Link from the page's folder to that of `library_name`: empty, or ending with a slash.
         follow: Seconds after which the page asks its server for news; 0 for a file.
     """
     from markupsafe import Markup
 
     frame = {"generator": GENERATOR, "stamp": stamp, "follow": follow, "data": Markup(data(content))}
-    inside = {"style": _read("style.css"), "script": "\n".join(map(_read, SCRIPTS)), "plotly": _plotly()}
-    text: str = _template("page.html").render(content | frame | {name: Markup(part) for name, part in inside.items()})
+    inside = {"style": _read("style.css"), "script": "\n".join(map(_read, SCRIPTS))}
+    frame |= {"library": root + library_name()} | {name: Markup(part) for name, part in inside.items()}
+    text: str = _template("page.html").render(content | frame)
     return text
 
 
@@ -56,7 +58,7 @@ def to_json(content: Any) -> str:
 def edition() -> str:
     """Changes whenever templates, styles, scripts or the drawing library do."""
     files = sorted(TEMPLATES.iterdir())
-    content = "".join(file.read_text(encoding="utf-8") for file in files) + str(len(_plotly()))
+    content = "".join(file.read_text(encoding="utf-8") for file in files) + library_name()
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -90,7 +92,16 @@ def _read(name: str) -> str:
 
 
 @functools.cache
-def _plotly() -> str:
+def library() -> str:
+    """The drawing library, plotly's script: one file for all pages, 4.8 MB that each would hold otherwise."""
     from plotly import offline
 
-    return str(offline.get_plotlyjs())
+    return f"/* {GENERATOR}: plotly, for the pages beside and below */\n{offline.get_plotlyjs()}"
+
+
+@functools.cache
+def library_name() -> str:
+    """Its file's name, another one for another version."""
+    import plotly
+
+    return f"plotly-{plotly.__version__}.js"

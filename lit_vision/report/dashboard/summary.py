@@ -147,14 +147,19 @@ def against_paper(run: Run) -> str:
     result = run.result
     if not result:
         return f"Not judged yet: the run is at step {activity.of(run).step:,}."
-    ours = f"{result.get('metric')} {numbers.figure(numbers.finite(result.get('value')))}"
-    expected = numbers.finite(result.get("expected"))
-    if expected is None or result.get("stand_in"):
+    value, expected = numbers.finite(result.get("value")), numbers.finite(result.get("expected"))
+    ours = f"{result['metric']} {numbers.figure(value)}"
+    if value is None or expected is None or result["stand_in"]:
         return f"{ours}: {result.get('verdict')}."
-    difference = numbers.signed((numbers.finite(result.get("value")) or 0.0) - expected)
-    return (
-        f"{ours} against {expected:g} ({difference}, tolerance {result.get('tolerance'):g}): {result.get('verdict')}."
-    )
+    tolerance = numbers.printed(numbers.finite(result.get("tolerance")))
+    difference = f"{numbers.signed(value - expected)}, tolerance {tolerance}"
+    return f"{ours} against {bound(run)} {expected:g} ({difference}): {result.get('verdict')}."
+
+
+def bound(run: Run) -> str:
+    """Whose figure the run is held against."""
+    card = run.result.get("card") or run.config.get("card") or {}
+    return "the paper's" if card.get("paper") else "our own bound of"
 
 
 def worst_class(run: Run) -> str:

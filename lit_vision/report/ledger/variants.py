@@ -5,13 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
 from lit_vision.experiment.card import Card, Row
 from lit_vision.report import activity
 from lit_vision.report.collect import Run
-
-NEEDED = ("recipe", "row", "metric", "figures", "changed", "stand_in", "seed")
 
 
 @dataclass(frozen=True)
@@ -66,14 +63,10 @@ class Variant:
 
 def group(runs: Iterable[Run]) -> list[Variant]:
     """Variants of the finished runs, in the order of recipe and row, with the fewest changes first.
-
-    Raises:
-        InputError: If a `result.json` lacks what every result has.
     """
     found: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.finished:
-            check(run)
             result = run.result
             key = (result["recipe"], result["row"] or "", spelled(result["changed"]))
             found.setdefault(key, []).append(run)
@@ -92,23 +85,3 @@ def spelled(changed: dict[str, Any]) -> str:
 
 def _age(run: Run) -> tuple[float, str]:
     return activity.of(run).time, str(run.path)
-
-
-def check(run: Run) -> None:
-    """Checks that a finished run's `result.json` holds what every result has.
-
-    Raises:
-        InputError: Names the file and what it lacks.
-    """
-    missing = [key for key in NEEDED if key not in run.result]
-    if missing:
-        raise InputError(
-            f"{run.folder.result} has no {missing[0]!r}, so it is no result of this suite;\n"
-            "restore it, or move its folder elsewhere"
-        )
-    for key in ("figures", "changed"):
-        if not isinstance(run.result[key], dict):
-            raise InputError(
-                f"{run.folder.result}: {key!r} should be a mapping, got {run.result[key]!r:.60};\n"
-                "restore it, or move its folder elsewhere"
-            )
