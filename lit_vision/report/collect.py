@@ -111,9 +111,7 @@ def warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
-def find(
-    paths: Iterable[Path] = (runs.ROOT,), tell: Tell | None = None, files: Sequence[str] = PAGES
-) -> list[Run]:
+def find(paths: Iterable[Path] = (runs.ROOT,), tell: Tell | None = None, files: Sequence[str] = PAGES) -> list[Run]:
     """All runs at or below the paths, by path.
 
     A folder is a run if it holds `result.json` or `run.json`.
@@ -177,8 +175,7 @@ def _folders(path: Path) -> Iterator[Path]:
 
 def _result(file: Path) -> dict[str, Any]:
     content = _json(file)
-    missing = next((f"{key} is missing" for key in fields.NEEDED if key not in content), None)
-    _refuse(file, missing or fields.fault(content, fields.RESULT))
+    _refuse(file, fields.fault(content, fields.RESULT))
     cards.parse(content.get("card") or {}, str(file))
     return content
 

@@ -3,8 +3,8 @@
 Folders are copied, cut short and edited; pages of many runs must not fall over one of them. So each file is held
 against its shape once, when it is read, and whoever reads a field later need not ask what it is.
 
-A shape is a `Leaf`; `[shape]` for a list; `{key: shape}` for a mapping, which may lack keys and hold others; or
-`Each(shape)` for a mapping of any keys.
+A shape is a `Leaf`; `[shape]` for a list; `{key: shape}` for a mapping, which may lack keys and hold others;
+`Needs(shape, key, …)` for one that must have some; or `Each(shape)` for a mapping of any keys.
 """
 
 import math
@@ -29,6 +29,14 @@ class Each:
     """A mapping whose values all have one shape."""
 
     shape: Shape
+
+
+class Needs:
+    """A mapping that must hold some keys."""
+
+    def __init__(self, shape: Mapping[str, Shape], *keys: str) -> None:
+        self.shape = shape
+        self.keys = keys
 
 
 def _is_whole(value: Any) -> bool:
@@ -65,7 +73,7 @@ STATE = {
     "time": MOMENT,
     "sweep": SWEEP,
 }
-RESULT = {
+_RESULT = {
     "recipe": TEXT,
     "row": or_null(TEXT),
     "where": TEXT,
@@ -92,7 +100,7 @@ RESULT = {
     "relations": Each(TEXT),
     "sweep": SWEEP,
 }
-NEEDED = ("recipe", "row", "metric", "figures", "changed", "stand_in", "seed")
+RESULT = Needs(_RESULT, "recipe", "row", "metric", "figures", "changed", "stand_in", "seed")
 CONFIG = {
     "seed_everything": ANY,
     "card": MAPPING,
@@ -117,7 +125,9 @@ IMAGE = {
 }
 COUNTED = ("objects", "right", "wrong", "missed", "f1")
 _KIND = {"count": COUNT, "delta": FIGURE}
-_KINDS = {kind: _KIND for kind in ("classification", "localisation", "both", "duplicate", "background", "missed")}
+_KINDS = dict.fromkeys(("classification", "localisation", "both", "duplicate", "background", "missed"), _KIND)
+_CLASS = {"class": LABEL, "count": or_null(COUNT), "error": FIGURE, "ap": FIGURE, "ap50": FIGURE}
+_BIN = {"low": NUMBER, "high": NUMBER, "score": FIGURE, "accuracy": FIGURE, "count": COUNT}
 _CURVE = {"recall": [FIGURE], "precision": [FIGURE], "score": [FIGURE]}
 DIAGNOSIS = {
     "task": TEXT,
@@ -125,10 +135,10 @@ DIAGNOSIS = {
     "class_names": [LABEL],
     "images": COUNT,
     "shown_score": NUMBER,
-    "calibration": [{"low": NUMBER, "high": NUMBER, "score": FIGURE, "accuracy": FIGURE, "count": COUNT}],
+    "calibration": [Needs(_BIN, "low", "high", "score", "accuracy", "count")],
     "calibration_error": FIGURE,
     "confusion": [[COUNT]],
-    "per_class": [{"class": LABEL, "count": or_null(COUNT), "error": FIGURE, "ap": FIGURE, "ap50": FIGURE}],
+    "per_class": [Needs(_CLASS, "class")],
     "mistakes": [IMAGE | {"picture": or_null(TEXT)}],
     "worst": [IMAGE | {"picture": or_null(TEXT)}],
     "errors": {"all": _KINDS, "by_class": Each(_KINDS), "by_size": Each(_KINDS)},
@@ -147,6 +157,9 @@ def fault(value: Any, shape: Shape, field: str = "") -> str | None:
     """
     if isinstance(shape, Leaf):
         return None if shape.fits(value) else _told(field, shape.name, value)
+    if isinstance(shape, Needs):
+        lacking = [key for key in shape.keys if isinstance(value, dict) and key not in value]
+        return f"{_below(field, lacking[0])} is missing" if lacking else fault(value, shape.shape, field)
     if isinstance(shape, list):
         if not isinstance(value, list):
             return _told(field, "a list", value)
@@ -171,14 +184,12 @@ def fault_of_line(line: Any) -> str | None:
 
 def fault_of_image(line: Any) -> str | None:
     """The same for a line of `per_image.jsonl`, which holds a classifier's answer or a detector's counts."""
-    if found := fault(line, IMAGE):
-        return found
-    needed = ("image", "truth", "predicted") if "truth" in line else ("image", *COUNTED)
-    return next((f"{key} is missing" for key in needed if key not in line), None)
+    classified = isinstance(line, dict) and "truth" in line
+    return fault(line, Needs(IMAGE, "image", *(("truth", "predicted") if classified else COUNTED)))
 
 
 def fault_of_labels(diagnosis: Mapping[str, Any]) -> str | None:
-    """A class that the diagnosis counts but has no name for, or a count that is not one; None if all fit."""
+    """The first cell of a confusion matrix that names no two classes of its list; None if all do."""
     classes = len(diagnosis.get("class_names") or [])
     for index, cell in enumerate(diagnosis.get("confusion") or []):
         if len(cell) != 3 or max(cell[:2]) >= classes:
@@ -186,7 +197,7 @@ def fault_of_labels(diagnosis: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _of_key(shape: "Each | Mapping[str, Shape]", key: Any) -> Shape:
+def _of_key(shape: Each | Mapping[str, Shape], key: Any) -> Shape:
     return shape.shape if isinstance(shape, Each) else shape.get(key, ANY)
 
 

@@ -70,7 +70,14 @@ def test_other_methods_are_refused(served, method):
     [
         *("/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/%2e%2e%2fsecret.txt", "/link/secret.txt"),
         *("//secret.txt", "/link/index.html", "/%252e%252e/secret.txt", "/..\\secret.txt", "/%00", "/./../secret.txt"),
-        *(f"{RUN}/config.yaml", f"{RUN}/{render.library_name()}", f"{RUN}/metrics.jsonl", "/resnet/", "/etc/passwd", "/resnet/cifar10/../../index.html"),
+        *(
+            f"{RUN}/config.yaml",
+            f"{RUN}/{render.library_name()}",
+            f"{RUN}/metrics.jsonl",
+            "/resnet/",
+            "/etc/passwd",
+            "/resnet/cifar10/../../index.html",
+        ),
     ],
 )
 def test_no_other_path_is_served(served, path):

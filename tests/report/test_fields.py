@@ -21,7 +21,10 @@ FILES = ("result.json", "run.json", "config.yaml", "metrics.jsonl", "diagnosis.j
 
 def answers(detection):
     if detection:
-        return [{"image": n, "name": "n", "objects": 2, "found": 1, "right": 1, "wrong": 0, "missed": 1, "f1": 0.5} for n in (0, 1)]
+        return [
+            {"image": n, "name": "n", "objects": 2, "found": 1, "right": 1, "wrong": 0, "missed": 1, "f1": 0.5}
+            for n in (0, 1)
+        ]
     return [{"image": n, "name": "n", "truth": n, "predicted": 1, "score": 0.5, "truth_score": 0.1} for n in (0, 1)]
 
 
@@ -29,7 +32,9 @@ def fill(folder, detection):
     """Adds what a real run's files hold and the invented ones lack."""
     state = json.loads((folder / "run.json").read_text())
     sweep = {"name": "s", "trial": 1, "parameters": {"model.lr": 0.1}, "metric": "val/error", "goal": "minimize"}
-    (folder / "run.json").write_text(json.dumps(state | {"digest": "d", "url": "https://w", "time": 1.0, "sweep": sweep}))
+    (folder / "run.json").write_text(
+        json.dumps(state | {"digest": "d", "url": "https://w", "time": 1.0, "sweep": sweep})
+    )
     told = json.loads((folder / "result.json").read_text())
     more = {"relations": {"depth": "holds"}, "also": {"test/loss": 1.0}, "claim": "c", "changed": {"model.lr": 0.1}}
     (folder / "result.json").write_text(json.dumps(told | more | {"sweep": sweep}))
@@ -63,7 +68,9 @@ def contents(file):
 def put(file, content):
     lines = content if file.suffix == ".jsonl" else [content]
     # JSON is YAML but for the spelling of infinity.
-    text = "\n".join(json.dumps(line).replace("Infinity", ".inf" if file.suffix == ".yaml" else "1e400") for line in lines)
+    text = "\n".join(
+        json.dumps(line).replace("Infinity", ".inf" if file.suffix == ".yaml" else "1e400") for line in lines
+    )
     file.write_text(text + "\n")
 
 
@@ -105,28 +112,28 @@ def all_pages(root):
     return told
 
 
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", FILES)
-def test_every_field(runs, name):
+def test_every_field(runs, name, every):
+    """One of seven probes each time, all of them in the slow run."""
     file, tried, skipped = runs / "bad" / name, 0, 0
     content, before = contents(file), file.read_bytes()
     assert all_pages(runs) == []
+    probes = [(place, value) for place in places(content) if place or file.suffix != ".jsonl" for value in WRONG]
     try:
-        for place in places(content):
-            if file.suffix == ".jsonl" and not place:
-                continue
-            for value in WRONG:
-                put(file, changed(content, place, value))
-                told = []
-                found = collect.find([runs], told.append)
-                assert runs / "good" in [run.path for run in found]
-                assert all(re.fullmatch(rf"left out: {re.escape(str(file))}\b.*", text) for text in told)
-                tried, skipped = tried + 1, skipped + len(told)
-                if not told or skipped == 1:
-                    assert all_pages(runs) == told
+        for place, value in probes[::every]:
+            put(file, changed(content, place, value))
+            told = []
+            found = collect.find([runs], told.append)
+            assert runs / "good" in [run.path for run in found]
+            assert all(re.fullmatch(rf"left out: {re.escape(str(file))}\b.*", text) for text in told)
+            tried, skipped = tried + 1, skipped + len(told)
+            if not told or skipped == 1:
+                assert all_pages(runs) == told
     finally:
         file.write_bytes(before)
-    assert tried > 60
-    assert skipped > 20 or name == "per_image.jsonl", "it is read where two runs are compared"
+    assert tried > 60 // every
+    assert skipped > 20 // every or name == "per_image.jsonl", "it is read where two runs are compared"
 
 
 @pytest.mark.parametrize(
@@ -136,8 +143,18 @@ def test_every_field(runs, name):
         ("result.json", ("steps",), "x", "result.json: steps should be a whole number from 0 on, got 'x'"),
         ("run.json", ("sweep", "parameters"), -1, "run.json: sweep.parameters should be a mapping, got -1"),
         ("config.yaml", ("trainer",), [], "config.yaml: trainer should be a mapping, got []"),
-        ("metrics.jsonl", (2, "train/loss"), "x", "metrics.jsonl, line 3: train/loss should be a number or null, got 'x'"),
-        ("diagnosis.json", ("class_names", 0), {}, "diagnosis.json: class_names[0] should be text or a whole number, got {}"),
+        (
+            "metrics.jsonl",
+            (2, "train/loss"),
+            "x",
+            "metrics.jsonl, line 3: train/loss should be a number or null, got 'x'",
+        ),
+        (
+            "diagnosis.json",
+            ("class_names", 0),
+            {},
+            "diagnosis.json: class_names[0] should be text or a whole number, got {}",
+        ),
     ],
 )
 def test_file_and_field_are_named(runs, name, place, value, told):

@@ -76,4 +76,6 @@ def test_a_damaged_result_is_skipped_and_said(here, capsys, content):
     assert "1 finished run(s)" in out
     assert err == "warning: left out: bad/result.json is damaged; restore it, or move its run elsewhere\n"
     assert main(["report", "bad"]) == 2
-    assert capsys.readouterr().err.endswith("no runs at or below bad; a run's folder holds run.json, lit-vision fit makes one\n")
+    assert capsys.readouterr().err.endswith(
+        "no runs at or below bad; a run's folder holds run.json, lit-vision fit makes one\n"
+    )

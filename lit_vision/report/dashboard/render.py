@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from lit_vision.report import numbers
-from lit_vision.report.dashboard import points, project_page, summary
+from lit_vision.report.dashboard import points, project_page, states, summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 GENERATOR = "lit-vision dashboard"
 SCRIPTS = ("figures.js", "tables.js", "gallery.js", "page.js")
 
+EVIDENCE = (
+    ("E0", "Only quoted: the paper's figure stands in a recipe."),
+    ("E1", "Builds, its parameters and multiply-adds counted."),
+    ("E2", "Trains two steps and a test pass on its data set's twin, losses pinned."),
+    ("E3", "Compared with a public implementation, or public weights scored."),
+    ("E4", "A relation that names it was decided at small scale, either way."),
+    ("E5", "Trained at the paper's scale."),
+)
 # `<` would let a name end the script that holds the data; the two separators end a line of JavaScript, not of JSON.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -82,7 +90,13 @@ def _environment() -> Any:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"identity": id, "json": json.dumps}  # the text is then escaped as any other
-    environment.globals |= {"number": numbers, "tone": summary.tone, "links": project_page.link}
+    environment.globals |= {
+        "number": numbers,
+        "tone": summary.tone,
+        "links": project_page.link,
+        "state": states.label,
+        "marks": EVIDENCE,
+    }
     return environment
 
 

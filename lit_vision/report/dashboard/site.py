@@ -11,7 +11,7 @@ from urllib.parse import quote
 from lit_vision.errors import InputError
 from lit_vision.report import collect
 from lit_vision.report.collect import Run
-from lit_vision.report.dashboard import project_page, render, run_page
+from lit_vision.report.dashboard import project_page, render, run_page, states
 from lit_vision.report.dashboard.project_page import Line
 from lit_vision.runs import durable
 
@@ -95,7 +95,8 @@ class Site:
         return _digest([_state(folder / name) for name in SOURCES])
 
     def _found(self, key: str, run: Run, files: str) -> Found:
-        return Found(key, run, _digest([render.edition(), self.home(key), files]))
+        # The state too, which silence changes.
+        return Found(key, run, _digest([render.edition(), self.home(key), files, states.label(run)]))
 
     def home(self, key: str) -> str | None:
         """Link from a run's page to the page of all."""

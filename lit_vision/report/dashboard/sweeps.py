@@ -155,7 +155,9 @@ def in_words(sweep: Sweep) -> str:
     """What the best trial changed, what that brought, and whether chance explains it."""
     done = sum(trial.run.finished for trial in sweep.trials)
     if not sweep.finished:
-        none = f"No trial has logged {sweep.metric or 'a validation'}, so none is called best; the test set chooses none."
+        none = (
+            f"No trial has logged {sweep.metric or 'a validation'}, so none is called best; the test set chooses none."
+        )
         return none if done else f"None of its {len(sweep.trials)} trials has finished."
     best, worst = sweep.finished[0], sweep.finished[-1]
     setting = ", ".join(f"{key} {numbers.plain(best.parameters.get(key))}" for key in sweep.varied)

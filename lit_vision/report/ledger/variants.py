@@ -62,8 +62,7 @@ class Variant:
 
 
 def group(runs: Iterable[Run]) -> list[Variant]:
-    """Variants of the finished runs, in the order of recipe and row, with the fewest changes first.
-    """
+    """Variants of the finished runs, in the order of recipe and row, with the fewest changes first."""
     found: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.finished:
