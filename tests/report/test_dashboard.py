@@ -55,10 +55,16 @@ def test_short_curves_stay_and_nan_is_left_out():
 
 
 def test_best_step_and_overfitting(tmp_path):
-    curves = learning.all_curves(collect.read(made.overfitted(tmp_path)))
+    """Loss and error are told together, and by no other sentence of the page."""
+    run = collect.read(made.overfitted(tmp_path))
+    curves = learning.all_curves(run)
     found = learning.best(curves, "loss")
     assert (found.step, found.last_step, found.passes, found.overfits) == (200, 400, 4, True)
-    assert learning.in_words(found).startswith("Overfits from step 200 on: val/loss was best at step 200 (")
+    told = learning.in_words(learning.watched(run, curves))
+    assert told.startswith("Overfits from step 200 on: val/error was best at step 200 (")
+    assert re.search(r"; val/loss was best at step 200 \([\d.]+\) and [\d.]+ at the end, [\d+.e]+ % worse, while", told)
+    notes = [figure["text"] for figure in learning.learning_figures(run, curves).values()]
+    assert not any("verfit" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -66,13 +72,48 @@ def test_best_step_and_overfitting(tmp_path):
     [
         ([3.0, 2.0, 1.0], "No overfitting seen: val/loss was best at step 2 (1), its last validation."),
         ([3.0, 1.0], "val/loss was best at step 1 (1); 2 validation passes are too few to tell whether it overfits."),
-        ([3.0, 1.0, 1.05], "No clear overfitting: val/loss was best at step 1 (1) and 1.05 at the end."),
+        (
+            [3.0, 1.0, 1.04],
+            "No clear overfitting: val/loss was best at step 1 (1) and 1.04 at the end, 4 % worse.",
+        ),
+        (  # a first fall from 50 does not hide that it rises by 44 %
+            [50.0, 1.0, 1.2, 1.44],
+            "Overfits from step 1 on: val/loss was best at step 1 (1) and 1.44 at the end, 44 % worse, "
+            "while training improved.",
+        ),
+        (  # the same rise within the curve's own noise
+            [50.0, 1.0, 2.0, 1.1, 1.9, 1.05, 1.95, 1.44],
+            "No clear overfitting: val/loss was best at step 1 (1) and 1.44 at the end, 44 % worse.",
+        ),
         ([], "No validation was logged, so overfitting cannot be seen."),
     ],
 )
-def test_no_overfitting_in_words(values, text):
-    curves = {"val/loss": (list(range(len(values))), values), "train/loss": ([0, 1, 2], [3.0, 2.0, 1.0])}
-    assert learning.in_words(learning.best(curves if values else {}, "loss")) == text
+def test_overfitting_is_judged_against_the_best_value_and_its_noise(values, text):
+    curves = {
+        "val/loss": (list(range(len(values))), values),
+        "train/loss": (list(range(9)), [9.0 - n for n in range(9)]),
+    }
+    found = learning.best(curves if values else {}, "loss")
+    assert learning.in_words([found] if found else []) == text
+
+
+def test_noise_is_what_a_steady_rise_leaves():
+    assert learning.noise([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) == 0.0
+    random.seed(1)
+    assert learning.noise([step + random.gauss(0, 0.5) for step in range(2000)]) == pytest.approx(0.5, rel=0.1)
+
+
+def test_an_error_that_overfits_where_the_loss_does_not():
+    curves = {
+        "val/loss": ([0, 1, 2, 3], [3.0, 2.0, 1.5, 1.2]),
+        "val/error": ([0, 1, 2, 3], [30.0, 10.0, 12.0, 15.0]),
+        "train/loss": ([0, 1, 2, 3], [3.0, 2.0, 1.0, 0.5]),
+    }
+    found = sorted((learning.best(curves, name) for name in ("error", "loss")), key=lambda item: not item.overfits)
+    assert learning.in_words(found) == (
+        "Overfits from step 1 on: val/error was best at step 1 (10) and 15 at the end, 50 % worse, while training "
+        "improved. val/loss does not show it: val/loss was best at step 3 (1.2), its last validation."
+    )
 
 
 def test_worse_validation_alone_is_no_overfitting():
@@ -116,8 +157,8 @@ def test_the_best_trial_is_best_by_the_sweep_s_own_metric(tmp_path):
     assert sweeps.in_words(found) == (
         "Best is trial 4 with model.optimizer.lr 0.1, model.optimizer.weight_decay 0.0001: val/error 1.00; "
         "the worst, trial 3 with model.optimizer.lr 0.01, reached 3.00. "
-        "No difference shown between it and 4 other(s) (clearest against trial 0: it is alone right on 0, the other on 4 "
-        "of 200 test images, exact McNemar p 0.12, Holm-corrected 0.5)."
+        "No difference shown between it and 4 other(s) (clearest against trial 0: it is alone right on 0, the other "
+        "on 4 of 200 test images, exact McNemar p 0.12, Holm-corrected 0.5)."
     )
     effects = [(effect.value, effect.trials, effect.mean, effect.is_best) for effect in found.effects(found.varied[0])]
     assert effects == [("0.1", 2, 1.5, True), ("0.01", 2, 3.0, False), ("1", 1, 3.0, False)]
@@ -181,7 +222,7 @@ def test_axis_of_names_and_of_many_values():
 
 def test_errors_dearest_first(project):
     errors = made.detection_diagnosis()["errors"]["all"]
-    assert misses.by_cost(errors)[0] == ("missed", 8.4, 17)
+    assert misses.by_cost(errors)[0] == ("unseen", 8.4, 17)
     assert misses.confusions(made.classification_diagnosis())[0] == ("cat", "dog", 5)
 
 
@@ -277,19 +318,26 @@ def test_data_hold_no_nan():
 def test_run_page_answers(project):
     run = collect.read(next(project.rglob("*cccc")))
     told = {answer.id: answer.text for answer in summary.answers(run, learning.all_curves(run))}
-    assert told["errors"] == "missed (an object without any box): 17 of them cost 8.4 points of AP50."
+    assert told["errors"] == "unseen (an object that no box of any score is about): 17 objects cost 8.4 points of AP50."
     assert told["class"] == "dog: AP 22.25, where the best class has 51.50."
-    assert told["images"] == "0000.jpg: 5 wrong and 2 missed."
-    assert told["sure"] == "Expected calibration error 15 %: on the whole surer than it is right."
+    assert told["images"] == "0000.jpg: 5 wrong and 2 missed at scores from 0.5."
+    assert told["sure"] == (
+        "Of the boxes that are shown (score of 0.5 or more, 100 % of all), 40 % are right at a mean score of 55 %, "
+        "15 points surer than right; expected calibration error there 15 %."
+    )
     assert told["paper"] == "test/ap 36.90: no number printed."
 
 
 def test_project_page_answers(project):
     html = page(project)
-    assert "resnet-32 of resnet/cifar10: test/error 10.00 against 7.51 (+2.49), missed (worse)." in html
+    assert (
+        "resnet-32 of resnet/cifar10: test/error 10.00 against 7.51 (+2.49, 5 times its tolerance), missed (worse)."
+        in html
+    )
     assert "0 of 1 decided claims hold; not depth-helps-20-32." in html
     assert "resnet-32, seed 1 from step 200 on." in html
-    assert "digits, seed 1, trial 5 at step 200" in html
+    name = "digits, lr 1, weight_decay 0.0001, seed 1, trial 5"
+    assert f"1: {name} at step 200 of 400: stopped, last sign of life 2026-11-24 " in html
 
 
 def test_a_stand_in_is_not_held_against_the_paper(project):
@@ -300,8 +348,8 @@ def test_a_stand_in_is_not_held_against_the_paper(project):
 
 def test_an_unfinished_run_has_a_page(project):
     html = page(next(project.rglob("sweep-digits-rates-005")))
-    assert "Not judged yet: the run is at step 200." in html
-    assert "Changed: model.optimizer.lr, model.optimizer.weight_decay." in html
+    assert re.search(r"Not judged yet: stopped, last sign of life [\d :-]+, at step 200 of 400\.", html)
+    assert "Changed: model.optimizer.lr 1, model.optimizer.weight_decay 0.0001." in html
 
 
 def test_a_run_that_has_nothing_but_its_state(tmp_path):

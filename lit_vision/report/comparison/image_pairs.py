@@ -24,6 +24,7 @@ class ImagePairs:
             both results, the clearest first.
         only_b: The reverse.
         both_right: Images that both get right; for detection, those with equal F1.
+        unmeasured: Images without objects on which a side found nothing either: they have no F1.
         both_wrong: Images that neither gets right; 0 for detection.
         p: Exact McNemar test; for detection the sign test.
         difference: Of the mean F1, B - A, with a bootstrap interval; None for classification.
@@ -36,6 +37,7 @@ class ImagePairs:
     both_right: int
     both_wrong: int
     p: float
+    unmeasured: int = 0
     difference: Estimate | None = None
 
 
@@ -122,6 +124,7 @@ def _detection(pairs: Sequence[tuple[Line, Line]]) -> ImagePairs:
         both_right=len(measured) - len(only_a) - len(only_b),
         both_wrong=0,
         p=stats.mcnemar(len(only_a), len(only_b)),
+        unmeasured=len(pairs) - len(measured),
         difference=stats.bootstrap([difference for difference, _ in measured]) if measured else None,
     )
 

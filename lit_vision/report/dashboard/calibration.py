@@ -49,7 +49,7 @@ def _alike(diagnosis: Diagnosis, bins: list[dict[str, Any]]) -> str:
     if len(answers) == 1:
         name = misses.class_name(diagnosis, answers.pop())
         return f"It answers {name} to every image: such scores tell nothing, however well calibrated."
-    if len(bins) == 1 and bins[0]["high"] < 1:
+    if diagnosis.get("task") == "classification" and len(bins) == 1 and bins[0]["high"] < 1:
         low, high = bins[0]["low"], bins[0]["high"]
         return f"All scores in use lie between {low:g} and {high:g}: they hardly tell right from wrong."
     return ""

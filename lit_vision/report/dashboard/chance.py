@@ -1,4 +1,4 @@
-"""Whether chance explains that one trial of a sweep is called best: tests on the images of the test pass. No torch here.
+"""Whether chance explains that one trial of a sweep is called best: tests on images of the test pass. No torch here.
 
 The images choose nothing; they only say whether the choice made a difference. The best trial is compared with others
 one by one, so p-values are multiplied as Holm (1979) does.

@@ -112,7 +112,8 @@ def _of_diagnosis(run: Run) -> Iterator[Answer]:
         )
     for entry in (diagnosis.get("worst") or [])[:1]:
         least = misses.shown_score(diagnosis)
-        text = f"{entry.get('name')}: {entry.get('wrong')} wrong and {entry.get('missed')} missed at scores from {least:g} on."
+        counts = f"{entry.get('wrong')} wrong and {entry.get('missed')} missed"
+        text = f"{entry.get('name')}: {counts} at scores from {least:g}."
         yield Answer("images", "Which image fails worst?", text, "pictures")
     if diagnosis.get("mistakes"):
         yield Answer("images", "Which images fail?", _mistakes(diagnosis), "pictures")

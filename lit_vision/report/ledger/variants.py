@@ -1,4 +1,4 @@
-"""Finished runs grouped into variants: same recipe, same row, same changes, so that only the seed differs. No torch."""
+"""Finished runs grouped into variants: same recipe, row and configuration, so that only the seed differs. No torch."""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import Any
 
 from lit_vision.experiment import card as cards
 from lit_vision.experiment.card import Card, Row
-from lit_vision.report import activity
+from lit_vision.report import activity, identity
 from lit_vision.report.collect import Run
 
 
@@ -62,19 +62,27 @@ class Variant:
 
 
 def group(runs: Iterable[Run]) -> list[Variant]:
-    """Variants of the finished runs, in the order of recipe and row, with the fewest changes first."""
-    found: dict[tuple[str, str, str], list[Run]] = {}
+    """Variants of the finished runs, in the order of recipe and row, with the fewest changes first.
+
+    Names are not enough: two files may be called the same, and a recipe may have been edited between two runs. Of such
+    variants the one with the newest run comes last.
+    """
+    found: dict[tuple[str, str, str, str], list[Run]] = {}
     for run in runs:
         if run.finished:
             result = run.result
-            key = (result["recipe"], result["row"] or "", spelled(result["changed"]))
+            key = (result["recipe"], result["row"] or "", spelled(result["changed"]), identity.spelled(run))
             found.setdefault(key, []).append(run)
-    return [
+    variants = [
         Variant(recipe, row, members[0].result["changed"], tuple(sorted(members, key=_age)))
-        for (recipe, row, _), members in sorted(
-            found.items(), key=lambda item: (item[0][:2], len(item[0][2]), item[0][2])
-        )
+        for (recipe, row, _, _), members in found.items()
     ]
+    return sorted(variants, key=_order)
+
+
+def _order(variant: Variant) -> tuple[Any, ...]:
+    text = spelled(variant.changed)
+    return (variant.recipe, variant.row, len(text), text, _age(variant.runs[-1]))
 
 
 def spelled(changed: dict[str, Any]) -> str:
