@@ -80,7 +80,7 @@ def _list(paper: str | None, as_json: bool) -> str:
         return json.dumps(found, indent=1, ensure_ascii=False)
     cells = [("recipe", "row", "where", "metric", "paper's value", "evidence")]
     for entry in found:
-        value = "-" if entry["value"] is None else f"{entry['value']:g} ± {entry['tolerance']:g}"
+        value = "-" if entry["value"] is None else f"{entry['value']:g} (tolerance {entry['tolerance']:g})"
         cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], value, entry["evidence"]))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join(

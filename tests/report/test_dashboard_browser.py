@@ -155,7 +155,7 @@ def test_pages_without_the_drawing_library_say_so(browser, root, detector, tmp_p
 def test_sorting_and_ticking_decide_what_is_drawn(browser, root):
     browser.open(root)
     browser.click("#run-table th:nth-child(6) button")
-    assert browser.rows("run-table")[0] == "digits, lr 0.1, weight_decay 0.0001, seed 1, trial 4"
+    assert browser.rows("run-table")[0] == "digits, lr 0.01, weight_decay 0.001, seed 1, trial 0"
     assert browser.rows("run-table")[-1] == LAST, "without a value"
     browser.click("#run-table th:nth-child(6) button")
     assert browser.rows("run-table")[0] == "digit scenes, seed 1"

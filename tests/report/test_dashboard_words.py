@@ -60,7 +60,7 @@ def test_progress_and_last_sign_of_life(tmp_path):
 def test_a_diverged_run_is_no_grey_stand_in(tmp_path):
     run = running(tmp_path, [2.0, 1e21], 1_795_519_231.0, finished=True)
     assert states.label(run) == "diverged"
-    assert summary.against_paper(run) == "test/error 1.00: stand-in. It diverged: train/loss ended at 1e+21."
+    assert summary.against_expected(run) == "test/error 1.00: stand-in. It diverged: train/loss ended at 1e+21."
 
 
 def test_a_page_is_made_again_when_its_run_falls_silent(tmp_path, monkeypatch):
@@ -130,7 +130,7 @@ def test_an_own_bound_is_no_paper_s(tmp_path):
     assert ">own bound</button>" in own
     assert ">paper</button>" not in html.split("<script")[0]
     assert run_page.content(collect.read(folder))["bound"] == "own bound"
-    assert "against our own bound of 1.5 (" in summary.against_paper(collect.read(folder))
+    assert "against the recipe's own bound, 1.5 (" in summary.against_expected(collect.read(folder))
 
 
 def of_scores(counts, task="detection", **more):

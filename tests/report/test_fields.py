@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lit_vision import cli
 from lit_vision.report import collect, html
 from lit_vision.report.comparison import comparison_json, comparison_page
 from lit_vision.report.comparison.compare import compare, read
 from lit_vision.report.dashboard.site import Site
 from lit_vision.report.ledger import export, ledger, paper_tables
+from tests.cli.conftest import TINY
 from tests.report import dashboard_runs as made
 
 WRONG = (None, "x", [], {}, -1, float("inf"))
@@ -46,12 +48,21 @@ def fill(folder, detection):
     (folder / "per_image.jsonl").write_text("".join(json.dumps(line) + "\n" for line in answers(detection)))
 
 
-@pytest.fixture(scope="module", params=["classifier", "detector"])
+def trained(root):
+    """The folder of a run that `lit-vision fit` left."""
+    assert cli.main(["fit", *TINY, "--run", str(root)]) == 0
+    return root
+
+
+@pytest.fixture(scope="module", params=["classifier", "detector", pytest.param("trained", marks=pytest.mark.slow)])
 def runs(request, tmp_path_factory):
     """A run to spoil beside a good one, which the spoilt one is compared with."""
     root = tmp_path_factory.mktemp(request.param)
-    folder = getattr(made, request.param)(root / "made")
-    fill(folder, request.param == "detector")
+    if request.param == "trained":
+        folder = trained(root / "made")
+    else:
+        folder = getattr(made, request.param)(root / "made")
+        fill(folder, request.param == "detector")
     for name in ("good", "bad"):
         (root / "runs" / name).mkdir(parents=True)
         for file in FILES:

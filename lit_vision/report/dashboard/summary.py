@@ -80,7 +80,7 @@ def _hours(seconds: Any) -> str:
 def answers(run: Run, curves: dict[str, Curve]) -> list[Answer]:
     """The questions that a run's own page answers at its head."""
     return [
-        Answer("paper", "How close to the paper?", against_paper(run), "paper"),
+        Answer("paper", f"How close to {bound(run)}?", against_expected(run), "paper"),
         Answer(
             "overfit",
             "When was it best, and did it overfit?",
@@ -129,8 +129,8 @@ def _mistakes(diagnosis: dict[str, Any]) -> str:
     return f"{wrong} of {diagnosis.get('images')}; {surest}."
 
 
-def against_paper(run: Run) -> str:
-    """The judged figure beside the paper's, as a sentence."""
+def against_expected(run: Run) -> str:
+    """The judged figure beside the paper's or the recipe's own bound, as a sentence."""
     result = run.result
     if not result:
         return f"Not judged yet: {states.in_words(run)}, at step {states.progress(run)}."
@@ -140,13 +140,13 @@ def against_paper(run: Run) -> str:
         return f"{ours}: {result.get('verdict')}.{states.of_loss(run)}"
     tolerance = numbers.printed(numbers.finite(result.get("tolerance")))
     difference = f"{numbers.signed(value - expected)}, tolerance {tolerance}"
-    return f"{ours} against {bound(run)} {expected:g} ({difference}): {result.get('verdict')}.{states.of_loss(run)}"
+    return f"{ours} against {bound(run)}, {expected:g} ({difference}): {result.get('verdict')}.{states.of_loss(run)}"
 
 
 def bound(run: Run) -> str:
     """Whose figure the run is held against."""
     card = run.result.get("card") or run.config.get("card") or {}
-    return "the paper's" if card.get("paper") else "our own bound of"
+    return "the paper's figure" if card.get("paper") else "the recipe's own bound"
 
 
 def worst_class(run: Run) -> str:

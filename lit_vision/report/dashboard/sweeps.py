@@ -122,7 +122,8 @@ def _metric(runs: Sequence[Run]) -> tuple[str, bool]:
 
 def _trial(run: Run, metric: str) -> Trial:
     found = record.sweep(run)
-    value = numbers.finite((run.curve(metric)[1] or [None])[-1]) if run.finished else None
+    logged = run.curve(metric)[1] if run.finished else []
+    value = numbers.finite(logged[-1]) if logged else None
     number = found.get("trial")
     return Trial(run, 0 if number is None else number, dict(found.get("parameters") or {}), value)
 
