@@ -2,9 +2,9 @@
 
     python benchmarks/dashboard_load.py [RUNS]     200 invented runs of 20,000 steps; Debian's chromium and chromedriver
 
-Prints one JSON line: megabytes of the page and of all pages with the drawing library that they share, seconds to write the pages, and seconds from
-opening the file until its texts and tables are there (`interactive_s`), until the load event (`load_s`), and until the
-first figures are drawn (`drawn_s`); the median of five loads.
+Prints one JSON line: megabytes of the page and of all pages with the drawing library that they share, seconds to write
+the pages, and seconds from opening the file until its texts and tables are there (`interactive_s`), until the load
+event (`load_s`), and until the first figures are drawn (`drawn_s`); the median of five loads.
 """
 
 import json
