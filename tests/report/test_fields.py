@@ -143,8 +143,8 @@ def test_every_field(runs, name, every):
                 assert all_pages(runs) == told
     finally:
         file.write_bytes(before)
-    assert tried > 60 // every
-    assert skipped > 20 // every or name == "per_image.jsonl", "it is read where two runs are compared"
+    assert tried == len(probes[::every]) > 4
+    assert skipped > tried // 5 or name == "per_image.jsonl", "that is read where two runs are compared"
 
 
 @pytest.mark.parametrize(
