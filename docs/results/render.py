@@ -187,7 +187,7 @@ def digits():
     return f"""# Quickstart: 1,797 handwritten digits
 
 Test error in percent on 299 images, so one image is 0.33. Mean {statistics.fmean(values):.2f},
-largest {max(values):.2f}, over {len(values)} seeds; the recipe expects 1.5 ± 1.5, that is at most 3 %.
+largest {max(values):.2f}, over {len(values)} seeds; the recipe expects 1.5, tolerance 1.5, that is at most 3 %.
 
 {table(["seed", "test error %", "seconds", "code"], rows)}
 

@@ -139,7 +139,7 @@ def table(result: dict[str, Any], experiment: Experiment, folder: RunFolder) -> 
     for name in dict.fromkeys([*expected, *(name for name in result["figures"] if name not in per_class)]):
         got = result["figures"].get(name)
         paper = expected.get(name)
-        tolerance = f" ± {result['tolerance']:g}" if name == result["metric"] and paper is not None else ""
+        tolerance = f" (tolerance {result['tolerance']:g})" if name == result["metric"] and paper is not None else ""
         lines.append(
             (
                 name,

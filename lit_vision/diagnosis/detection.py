@@ -63,6 +63,7 @@ class DetectionDiagnosis(Examination):
         summary = {
             "class_names": names,
             "images": len(lines),
+            "shown_score": images.SHOWN_SCORE,
             **pictures.calibrated(
                 calibration.bins(evidence.found_scores[counted], found.kinds[counted] == mistakes.RIGHT)
             ),

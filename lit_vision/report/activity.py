@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from lit_vision.report import fields
 from lit_vision.report.collect import Run
 from lit_vision.runs import folder as runs
 
@@ -33,7 +34,7 @@ def of(run: Run) -> Activity:
             entry = json.loads(line)
         except json.JSONDecodeError:
             continue  # torn by a kill, or cut where the tail begins
-        if not isinstance(entry, dict):
+        if fields.fault_of_line(entry):
             continue
         step = step or int(entry.get("step") or entry.get(runs.RESUMED) or 0)
         when = when or float(entry.get("time") or 0)

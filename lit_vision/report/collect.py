@@ -1,17 +1,21 @@
 """Runs as their folders tell them: what report, comparison and dashboard read. No torch here."""
 
 import json
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lit_vision.errors import InputError
+from lit_vision.experiment import card as cards
 from lit_vision.experiment import yamlio
+from lit_vision.report import fields
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 
+PAGES = ("config", "metrics", "diagnosis")  # of a run: what its pages are made of, beside result and state
 DIAGNOSIS = "diagnosis.json"
 PER_IMAGE = "per_image.jsonl"
 
@@ -60,33 +64,38 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, with `card` and `origin`; empty if the file is gone."""
-        return yamlio.load(self.folder.config) if self.folder.config.is_file() else {}
+        file = self.folder.config
+        content = yamlio.load(file) if file.is_file() else {}
+        _refuse(file, fields.fault(content, fields.CONFIG))
+        cards.parse(content.get("card") or {}, str(file))
+        return content
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
         """The logged figures in order, interrupted tails dropped."""
-        return runs.read_metrics(self.folder.metrics) if self.folder.metrics.is_file() else []
+        file = self.folder.metrics
+        return runs.without_tails(_checked(file)) if file.is_file() else []
 
     @cached_property
     def diagnosis(self) -> dict[str, Any]:
         """Why it may have missed, as `diagnosis/callback.py` left it at test time; empty without."""
         file = self.path / DIAGNOSIS
-        content: dict[str, Any] = _json(file) if file.is_file() else {}
+        content = _json(file) if file.is_file() else {}
+        _refuse(file, fields.fault(content, fields.DIAGNOSIS) or fields.fault_of_labels(content))
         return content
 
     @cached_property
     def per_image(self) -> list[dict[str, Any]]:
-        """Test results image by image, in the order of ids; empty without.
-
-        Raises:
-            InputError: If a line is damaged.
-        """
+        """Test results image by image, in the order of ids; empty without."""
         file = self.path / PER_IMAGE
         lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
         try:
-            return [json.loads(line) for line in lines]
+            found = [json.loads(line) for line in lines]
         except json.JSONDecodeError:
             raise InputError(f"{file} is damaged; remove it, and images are not compared one by one") from None
+        for number, line in enumerate(found, 1):
+            _refuse(file, fields.fault_of_image(line), number)
+        return found
 
     def curve(self, name: str) -> tuple[list[int], list[float]]:
         """Optimiser steps and values of one logged figure."""
@@ -94,16 +103,56 @@ class Run:
         return [step for step, _ in points], [value for _, value in points]
 
 
-def find(paths: Iterable[Path] = (runs.ROOT,)) -> list[Run]:
+Tell = Callable[[str], object]
+
+
+def warn(text: str) -> None:
+    """Says on the terminal that a run is left out."""
+    print(f"warning: {text}", file=sys.stderr)
+
+
+def find(paths: Iterable[Path] = (runs.ROOT,), tell: Tell | None = None, files: Sequence[str] = PAGES) -> list[Run]:
     """All runs at or below the paths, by path.
 
     A folder is a run if it holds `result.json` or `run.json`.
 
+    Args:
+        paths: Where to look.
+        tell: Takes a line for each run that cannot be read, which is left out then; without, the first one is an error.
+        files: What is read at once where somebody is told, so that no page is left half made.
+
     Raises:
-        InputError: If a path is not there, or a file of a run is damaged.
+        InputError: If a path is not there; if a file of a run is damaged and nobody is to be told.
+    """
+    read_one = read if tell is None else readable(tell, files)
+    # The earlier stages of a run are told by it, not beside it.
+    return [run for folder in folders(paths) if (run := read_one(folder)) and "part_of" not in run.state]
+
+
+def readable(tell: Tell, files: Sequence[str] = PAGES) -> Callable[[Path], Run | None]:
+    """A reader that reads these files of a run at once, and tells of one that cannot be read instead of failing."""
+
+    def read_whole(folder: Path) -> Run | None:
+        try:
+            run = read(folder)
+            for name in files:
+                getattr(run, name)
+        except (InputError, OSError, RecursionError, UnicodeDecodeError) as error:
+            tell(f"left out: {' '.join(str(error).split())}")
+            return None
+        return run
+
+    return read_whole
+
+
+def folders(paths: Iterable[Path]) -> list[Path]:
+    """Folders of runs at or below the paths, each once.
+
+    Raises:
+        InputError: If a path is not there.
     """
     found = {folder.resolve(): folder for path in paths for folder in _folders(path)}
-    return [run for run in map(read, sorted(found.values())) if "part_of" not in run.state]
+    return sorted(found.values())
 
 
 def read(folder: Path) -> Run:
@@ -115,7 +164,7 @@ def read(folder: Path) -> Run:
     result, state = folder / "result.json", folder / "run.json"
     if not result.is_file() and not state.is_file():
         raise InputError(f"{folder} is no run: it holds neither result.json nor run.json; name a run's folder")
-    return Run(folder, _json(result) if result.is_file() else {}, _json(state) if state.is_file() else {})
+    return Run(folder, _result(result) if result.is_file() else {}, _state(state) if state.is_file() else {})
 
 
 def _folders(path: Path) -> Iterator[Path]:
@@ -125,11 +174,37 @@ def _folders(path: Path) -> Iterator[Path]:
         yield from (file.parent for file in path.rglob(pattern))
 
 
-def _json(file: Path) -> Any:
+def _result(file: Path) -> dict[str, Any]:
+    content = _json(file)
+    _refuse(file, fields.fault(content, fields.RESULT))
+    cards.parse(content.get("card") or {}, str(file))
+    return content
+
+
+def _state(file: Path) -> dict[str, Any]:
+    content = _json(file)
+    _refuse(file, fields.fault(content, fields.STATE))
+    return content
+
+
+def _checked(file: Path) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(runs.json_lines(file), 1):
+        _refuse(file, fields.fault_of_line(line), number)
+        yield line
+
+
+def _json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:  # no JSON, or no UTF-8
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, or thousands of brackets
         content = None
     if not isinstance(content, dict):
         raise InputError(f"{file} is damaged; restore it, or move its run elsewhere")
     return content
+
+
+def _refuse(file: Path, fault: str | None, line: int | None = None) -> None:
+    """Raises an error that names the file and what is wrong in it, if anything is."""
+    if fault:
+        where = f"{file}, line {line}" if line else str(file)
+        raise InputError(f"{where}: {fault}; restore it, or move its run elsewhere")

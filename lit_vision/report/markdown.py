@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lit_vision.report.document import Cell, Document, Grid, Link
@@ -16,34 +16,44 @@ def render(document: Document, beside: Path | None = None) -> str:
 
     Args:
         document: The page.
-        beside: Folder that the text will lie in; runs are links then, relative to it. Without, runs are plain paths.
+        beside: Folder that the text will lie in; runs are links then, relative to it. Without, it is for a terminal:
+            runs are plain paths, and nothing is escaped for Markdown.
     """
-    lines = [f"# {escape(document.title)}", "", *_remarks(document.remarks)]
+    spell = one_line if beside is None else escape
+    lines = [f"# {spell(document.title)}", "", *_remarks(document.remarks, spell)]
     for section in document.sections:
-        lines += [f"## {escape(section.title)}", "", *_remarks(section.remarks)]
+        lines += [f"## {spell(section.title)}", "", *_remarks(section.remarks, spell)]
         for grid in section.grids:
             lines += _grid(grid, beside)
     return "\n".join(lines).rstrip() + "\n"
 
 
 def escape(text: str) -> str:
-    """Text that Markdown, HTML in Markdown and a terminal show as it is, on one line."""
-    one_line = "".join(letter if letter.isprintable() else " " for letter in text)
-    return _SPECIAL.sub(r"\\\1", _ENTITY.sub("&amp;", one_line).replace("<", "&lt;"))
+    """Text that Markdown, and HTML in Markdown, show as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", _ENTITY.sub("&amp;", one_line(text)).replace("<", "&lt;"))
 
 
-def _remarks(remarks: Iterable[str]) -> Iterator[str]:
+def one_line(text: str) -> str:
+    """Text that a terminal shows as it is, on one line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+Spell = Callable[[str], str]
+
+
+def _remarks(remarks: Iterable[str], spell: Spell) -> Iterator[str]:
     for remark in remarks:
-        yield escape(remark)
+        yield spell(remark)
         yield ""
 
 
 def _grid(grid: Grid, beside: Path | None) -> Iterator[str]:
+    spell = one_line if beside is None else escape
     if grid.title:
-        yield f"### {escape(grid.title)}"
+        yield f"### {spell(grid.title)}"
         yield ""
-    yield from _remarks(grid.remarks)
-    rows = [[escape(name) for name in grid.head], *([_cell(cell, beside) for cell in row] for row in grid.rows)]
+    yield from _remarks(grid.remarks, spell)
+    rows = [[spell(name) for name in grid.head], *([_cell(cell, beside) for cell in row] for row in grid.rows)]
     widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(grid.head))]
     right = [name in grid.numeric for name in grid.head]
     rules = ["-" * (width - 1) + ":" if flush else "-" * width for width, flush in zip(widths, right, strict=True)]
@@ -57,10 +67,10 @@ def _grid(grid: Grid, beside: Path | None) -> Iterator[str]:
 
 
 def _cell(cell: Cell, beside: Path | None) -> str:
+    if beside is None:
+        return one_line(cell.text if isinstance(cell, Link) else cell)
     if not isinstance(cell, Link):
         return escape(cell)
-    if beside is None:
-        return escape(cell.text)
     return f"[{escape(cell.text)}](<{_encoded(target(cell, beside))}>)"
 
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 NONE = "-"
+LARGE = 1e6  # from here on decimals say nothing, and digits little
 
 
 def finite(value: Any) -> float | None:
@@ -14,10 +15,10 @@ def finite(value: Any) -> float | None:
 
 
 def figure(value: float | None) -> str:
-    """A logged figure: two decimals as the papers print them, four digits where that would leave nothing."""
+    """A logged figure: two decimals as the papers print them, three digits where that would leave nothing or a row."""
     if value is None:
         return NONE
-    return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
+    return f"{value:.2f}" if 0.1 <= abs(value) < LARGE or value == 0 else f"{value:.3g}"
 
 
 def printed(value: float | None) -> str:
@@ -29,14 +30,15 @@ def signed(value: float | None) -> str:
     """A difference."""
     if value is None:
         return NONE
-    return f"{value:+.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:+.2g}"
+    return f"{value:+.2f}" if 0.01 <= abs(value) < LARGE or value == 0 else f"{value:+.2g}"
 
 
 def spread(mean: float | None, deviation: float | None) -> str:
     """Mean and, where there is one, standard deviation."""
     if mean is None or deviation is None:
         return figure(mean)
-    return f"{figure(mean)} ± {deviation:.2f}" if abs(mean) >= 0.1 else f"{figure(mean)} ± {deviation:.2g}"
+    fine = 0.1 <= abs(mean) < LARGE and deviation < LARGE
+    return f"{figure(mean)} ± {deviation:.2f}" if fine else f"{figure(mean)} ± {deviation:.2g}"
 
 
 def count(value: float | None) -> str:

@@ -14,7 +14,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,15 +175,20 @@ def refuse_headless(run: RunFolder) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The logged figures in order, without the tails that interruptions left behind.
+    """The logged figures in order, without the tails that interruptions left behind."""
+    return without_tails(json_lines(path))
+
+
+def without_tails(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines of `metrics.jsonl` in order, without the tails that interruptions left behind.
 
     A `resumed_at` line says at which optimiser step a run went on, 0 if it began again; what an earlier piece logged
     beyond that step was done again and is dropped. Of what was done again at that very step (the test pass), the last
-    counts. A torn last line (a write cut short by a kill) is dropped too.
+    counts.
     """
     lines: list[dict[str, Any]] = []
     before = 0
-    for entry in _json_lines(path):
+    for entry in entries:
         if RESUMED in entry:
             step = entry[RESUMED]
             lines = [line for line in lines if line["step"] <= step] if step else []
@@ -205,7 +210,12 @@ def _position(lines: list[dict[str, Any]], entry: dict[str, Any]) -> int | None:
     return None
 
 
-def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Lines of a file of JSON lines as they stand there, without a torn last one.
+
+    Raises:
+        InputError: If another line is no JSON.
+    """
     with path.open(encoding="utf-8") as file:
         for number, text in enumerate(file, 1):
             try:

@@ -25,7 +25,7 @@ def facts(experiment: Experiment) -> dict[str, str]:
     network = getattr(model, "network", model)
     found = {"recipe": experiment.name, "row": experiment.row or "-"}
     if (row := experiment.expected()) and row.value is not None:
-        found["expected"] = f"{row.metric} {row.value:g} ± {row.tolerance:g} on {row.split} ({row.where})"
+        found["expected"] = f"{row.metric} {row.value:g}, tolerance {row.tolerance:g}, on {row.split} ({row.where})"
     found["parameters"] = f"{counts.parameters(network):,}"
     size = getattr(data.pipeline, "input_size", None)
     if size and network is not model:

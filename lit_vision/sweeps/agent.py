@@ -226,7 +226,9 @@ class Agent:
     def _start(self, trial: Trial) -> Child | None:
         place = self.folder / f"{trial.point:03}"
         words = [*command.expand(self.board.sweep, trial.values), *self.settings.options, "--run", str(place)]
-        environment = _threads(self.settings.jobs) | mark.environment(self.name, trial.point, trial.values)
+        environment = _threads(self.settings.jobs) | mark.environment(
+            self.name, trial.point, trial.values, self.board.sweep.metric, self.board.sweep.goal
+        )
         return self.settings.start(words, place, environment)
 
     def _say(self, trial: Trial, what: str) -> None:

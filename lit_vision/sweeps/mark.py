@@ -13,22 +13,25 @@ VARIABLE = "LIT_VISION_SWEEP"
 FOREIGN = ("LIT_VISION_RUN", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "PL_GLOBAL_SEED")
 
 
-def environment(name: str, trial: int, values: dict[str, Any]) -> dict[str, str]:
+def environment(name: str, trial: int, values: dict[str, Any], metric: str, goal: str) -> dict[str, str]:
     """The environment of a trial's process.
 
     Args:
         name: The sweep.
         trial: Number of the trial in its plan.
         values: Its parameters by dotted key.
+        metric: What ranks the trials.
+        goal: `minimize` or `maximize`.
     """
     kept = {key: text for key, text in os.environ.items() if key not in FOREIGN}
-    return kept | {VARIABLE: json.dumps({"name": name, "trial": trial, "parameters": values})}
+    told = {"name": name, "trial": trial, "parameters": values, "metric": metric, "goal": goal}
+    return kept | {VARIABLE: json.dumps(told)}
 
 
 def read() -> dict[str, Any]:
-    """`{"sweep": {name, trial, parameters}}` for a run's `run.json`; empty where no sweep started this process.
+    """`{"sweep": {name, trial, parameters, metric, goal}}` for `run.json`; empty where no sweep started this process.
 
-    Inside `wandb agent` the name is W&B's id of the sweep, and the trial is the id of the run.
+    Inside `wandb agent` the name is W&B's id of the sweep, and the trial is the id of the run; its metric is not known.
     """
     if text := os.environ.get(VARIABLE):
         return {"sweep": json.loads(text)}

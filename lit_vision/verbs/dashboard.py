@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lit_vision.errors import InputError
+from lit_vision.report import collect
 from lit_vision.report.dashboard import server
 from lit_vision.report.dashboard.site import Site
 from lit_vision.runs import folder as runs
@@ -22,6 +23,8 @@ def run(argv: Sequence[str]) -> int:
     arguments = _parser().read(argv)
     site = Site([Path(path) for path in arguments.runs], Path(arguments.out) if arguments.out else None)
     page = site.write()
+    for text in site.left_out:
+        collect.warn(text)
     if arguments.serve:
         _serve(site, page, arguments.host, arguments.port)
     else:

@@ -83,7 +83,7 @@ def _list(paper: str | None, as_json: bool) -> str:
     for entry in found:
         value, source = "-", "-"
         if entry["value"] is not None:
-            value, source = f"{entry['value']:g} ± {entry['tolerance']:g}", entry["source"]
+            value, source = f"{entry['value']:g} (tolerance {entry['tolerance']:g})", entry["source"]
         cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], value, entry["evidence"], source))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join(

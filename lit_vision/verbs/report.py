@@ -50,7 +50,7 @@ def _form(out: Path | None) -> str:
 
 def _runs(folders: Sequence[str], project: str | None) -> list[Run]:
     local = [Path(folder) for folder in folders] or ([] if project else [runs.ROOT])
-    found = collect.find(local)
+    found = collect.find(local, collect.warn, files=("config",))
     if project:
         from lit_vision.report import wandb_runs
 

@@ -149,8 +149,8 @@ def test_an_unfinished_run_is_built_as_far_as_it_got(folder, command):
     ("name", "content", "told"),
     [
         ("metrics.jsonl", '{"step": 1\n{}\n', "metrics.jsonl, line 1 is no JSON; the file is damaged"),
-        ("metrics.jsonl", '{"step": 1}\n', "metrics.jsonl is damaged: a line has no step or no time"),
-        ("metrics.jsonl", "[1]\n", "metrics.jsonl is damaged: a line has no step or no time"),
+        ("metrics.jsonl", '{"step": 1}\n', "metrics.jsonl is damaged: a line has no time"),
+        ("metrics.jsonl", "[1]\n", "metrics.jsonl, line 1: its content should be a mapping, got [1]"),
         ("diagnosis.json", "{", "diagnosis.json is damaged"),
         ("result.json", "{", "result.json is damaged"),
         ("run.json", "{}", "run.json holds no wandb_id"),

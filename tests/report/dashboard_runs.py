@@ -219,7 +219,11 @@ def detector(root):
 
 
 def sweep(root, trials=6, name="digits-rates"):
-    """A grid over rate and weight decay; trial 4 is best with rate 0.1 and decay 0.0001; the last is unfinished."""
+    """A grid over rate and weight decay, the last trial unfinished.
+
+    By the validation that the sweep ranks by, trial 4 is best with rate 0.1 and decay 0.0001; the test set prefers
+    trial 0. Of 200 test images, trial t gets t wrong, so that none differs from another by more than chance.
+    """
     for trial in range(trials):
         parameters = {
             "model.optimizer.lr": (0.01, 0.1, 1.0)[trial % 3],
@@ -227,17 +231,28 @@ def sweep(root, trials=6, name="digits-rates"):
         }
         value = 2.0 + abs(math.log10(parameters["model.optimizer.lr"]) + 1) - (trial % 6 == 4) + trial // 6 * 0.01
         last = trial == trials - 1
-        write(
+        lines = list(learning(steps=200 if last else 400, end=value, seed=trial))
+        if not last:
+            lines.append({"step": 400, "time": 1_795_519_271.5, "val/error": value, "val/loss": value / 30})
+        folder = write(
             root / "quickstart" / "digits" / "digits" / f"sweep-{name}-{trial:03}",
-            None if last else result("quickstart/digits", "digits", value, 1, 1.5, changed=parameters),
+            None if last else result("quickstart/digits", "digits", trial / 2, 1, 1.5, changed=parameters),
             {
                 "recipe": "quickstart/digits",
                 "row": "digits",
-                "sweep": {"name": name, "trial": trial, "parameters": parameters},
+                "sweep": {
+                    **{"name": name, "trial": trial, "parameters": parameters},
+                    **{"metric": "val/error", "goal": "minimize"},
+                },
             },
-            {"card": {"metric": "test/error"}, "seed_everything": 1, "origin": {"changed": list(parameters)}},
-            learning(steps=200 if last else 400, end=value, seed=trial),
+            {"card": {"metric": "test/error"}, "seed_everything": 1, "trainer": {"max_steps": 400}}
+            | {"model": {"optimizer": {key.split(".")[-1]: value for key, value in parameters.items()}}}
+            | {"origin": {"changed": list(parameters)}},
+            lines,
         )
+        if not last:
+            images = [{"image": n, "truth": 1, "predicted": int(n >= trial), "score": 0.9} for n in range(200)]
+            (folder / "per_image.jsonl").write_text("".join(json.dumps(line) + "\n" for line in images))
 
 
 def project(root):

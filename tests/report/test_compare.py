@@ -254,7 +254,8 @@ def test_the_page_begins_with_what_differs_first(here, capsys):
         "B: b (resnet/cifar10, resnet-20, 1 run(s), seed 1)",
     ]
     text = "\n".join(lines)
-    assert "1 only A right, 0 only B right: exact McNemar test p = 1, which chance explains well enough." in text
+    told = "1 only A right, 0 only B right: exact McNemar test p = 1: no difference shown, and 1 image(s) that tell "
+    assert f"{told}A and B apart are too few to show any." in text
     assert "### A right, B wrong (1)" in text
 
 
@@ -283,7 +284,7 @@ def test_json_holds_all(here, capsys):
         (["a", "nowhere"], "no folder nowhere; name a run's folder, or one that holds runs"),
         (["a"], "lit-vision compare: the following arguments are required: B"),
         (["running", "a"], "A holds 2 run(s), none of them finished; compare two runs, or wait for one"),
-        (["a", "damaged"], "damaged/result.json is damaged; restore it, or move its run elsewhere"),
+        (["a", "damaged"], "no runs at or below damaged; name a run's folder, or one that holds runs"),
     ],
 )
 def test_bad_input(here, capsys, arguments, message):
@@ -294,7 +295,38 @@ def test_bad_input(here, capsys, arguments, message):
     if "damaged" in arguments:
         (write(here / "damaged") / "result.json").write_text("{")
     assert main(["compare", *arguments]) == 2
-    assert capsys.readouterr().err == f"error: {message}\n"
+    warned = "warning: left out: damaged/result.json is damaged; restore it, or move its run elsewhere\n"
+    assert capsys.readouterr().err == (warned if "damaged" in arguments else "") + f"error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [
+        (4, 0, "p = 0.12: no difference shown, and 4 image(s) that tell A and B apart are too few to show any."),
+        (6, 3, "p = 0.51: no difference shown."),
+        (9, 1, "p = 0.021."),
+    ],
+)
+def test_what_a_handful_of_images_allows_to_say(here, capsys, a, b, told):
+    write(here / "a", per_image=[classified(n, 1, int(n < a)) for n in range(20)])
+    write(here / "b", per_image=[classified(n, 1, int(a <= n < a + b)) for n in range(20)])
+    assert main(["compare", "a", "b"]) == 0
+    out = capsys.readouterr().out
+    assert f"{a} only A right, {b} only B right: exact McNemar test {told}" in out
+    assert "chance" not in out
+
+
+def test_all_images_of_a_detection_are_accounted_for(here, capsys):
+    """174 better in A, 19 equal: the other 7 of 200 hold nothing to find."""
+    ours = [detected(n, 0.9) for n in range(174)] + [detected(n, 0.5) for n in range(174, 193)]
+    theirs = [detected(n, 0.5) for n in range(193)]
+    empty = [detected(n, None, 0) for n in range(193, 200)]
+    write(here / "a", per_image=ours + empty)
+    write(here / "b", per_image=theirs + empty)
+    assert main(["compare", "a", "b"]) == 0
+    out = capsys.readouterr().out
+    assert "200 images: F1 is higher in A on 174, higher in B on 0, equal on 19." in out
+    assert "The other 7 have no F1: they hold no object, and a side found nothing there either." in out
 
 
 def test_labels_are_told_by_their_names(here, capsys):
@@ -308,19 +340,19 @@ def test_labels_are_told_by_their_names(here, capsys):
 def test_a_damaged_list_of_images(here, capsys):
     write(here / "a", per_image=[classified(0, 1, 1)])
     (write(here / "b", per_image=[classified(0, 1, 1)]) / "per_image.jsonl").write_text('{"image": ')
-    assert main(["compare", "a", "b"]) == 2
-    message = "error: b/per_image.jsonl is damaged; remove it, and images are not compared one by one\n"
-    assert capsys.readouterr().err == message
+    assert main(["compare", "a", "b"]) == 0
+    message = "Image by image: b/per_image.jsonl is damaged; remove it, and images are not compared one by one."
+    assert message in capsys.readouterr().out
 
 
-def test_no_hostile_name_breaks_the_page(here, capsys):
-    name = "<script>|\nx"
+def test_a_name_stands_in_the_terminal_as_it_is(here, capsys):
+    name = "<b>1e *\x1b[31m\nx"
     write(here / "a", code=name, per_image=[classified(0, 1, 1) | {"name": name}])
     write(here / "b", per_image=[classified(0, 1, 2) | {"name": name}])
     assert main(["compare", "a", "b"]) == 0
     out = capsys.readouterr().out
-    assert "<script>" not in out
-    assert r"&lt;script>\| x" in out
+    assert "version <b>1e * [31m x against" in out
+    assert "\x1b" not in out
 
 
 def test_collected_runs_are_enough(here):

@@ -19,6 +19,7 @@ UNNAMED = """
     .filter((part) => !part.textContent.trim())
     .map((part) => part.outerHTML)
 """
+LAST = "digits, lr 1, weight_decay 0.0001, seed 1, trial 5"
 DEAD_LINKS = """
   [...document.querySelectorAll('a[href^="#"]')]
     .map((link) => link.hash)
@@ -112,8 +113,8 @@ def test_filters(browser, root):
     browser.choose("#filter-tag", "Table 6, ResNet-32")
     assert browser.rows("run-table") == ["resnet-32, seed 1"]
     browser.choose("#filter-tag", "sweep digits-rates")
-    browser.choose("#filter-status", "unfinished")
-    assert browser.rows("run-table") == ["digits, seed 1, trial 5"]
+    browser.choose("#filter-status", "stopped")
+    assert browser.rows("run-table") == [LAST]
     browser.click("#filters button")
     browser.until("document.querySelector('#count').textContent === '11 runs'")
     browser.choose("#filter-text", "SEED 3")
@@ -121,11 +122,41 @@ def test_filters(browser, root):
     assert browser.errors() == []
 
 
+def test_filters_survive_a_reload_and_can_be_sent_to_others(browser, root):
+    browser.open(root)
+    browser.choose("#filter-recipe", "resnet/cifar10")
+    browser.choose("#filter-text", "seed 3")
+    address = browser.js("location.href")
+    assert address.endswith("/index.html?recipe=resnet%2Fcifar10&text=seed+3")
+    for again in (lambda: browser.driver.refresh(), lambda: browser.open(address)):
+        again()
+        assert browser.text("#count") == "1 of 11 runs"
+        assert browser.rows("run-table") == ["resnet-20, seed 3"]
+        assert browser.js("document.querySelector('#filter-recipe').value") == "resnet/cifar10"
+    browser.click("#filters button")
+    browser.until("document.querySelector('#count').textContent === '11 runs'")
+    assert browser.js("location.search") == ""
+    browser.open(root.joinpath("index.html").as_uri() + "?recipe=nowhere&__proto__=x&elements=y")
+    assert browser.text("#count") == "0 of 11 runs"
+    assert browser.errors() == []
+
+
+def test_pages_without_the_drawing_library_say_so(browser, root, detector, tmp_path):
+    shutil.copy(detector / "index.html", tmp_path)
+    browser.open(tmp_path)
+    assert "There are no figures without ../../../../plotly-" in browser.text("#no-library")
+    assert "unseen" in browser.text("#answers")
+    browser.errors()
+    browser.open(detector)
+    assert browser.js("document.querySelector('#no-library').hidden")
+    assert browser.errors() == []
+
+
 def test_sorting_and_ticking_decide_what_is_drawn(browser, root):
     browser.open(root)
     browser.click("#run-table th:nth-child(6) button")
-    assert browser.rows("run-table")[0] == "digits, seed 1, trial 4"
-    assert browser.rows("run-table")[-1] == "digits, seed 1, trial 5", "without a value"
+    assert browser.rows("run-table")[0] == "digits, lr 0.01, weight_decay 0.001, seed 1, trial 0"
+    assert browser.rows("run-table")[-1] == LAST, "without a value"
     browser.click("#run-table th:nth-child(6) button")
     assert browser.rows("run-table")[0] == "digit scenes, seed 1"
     assert browser.js("document.querySelector('#run-table th:nth-child(6)').ariaSort") == "descending"
@@ -178,9 +209,9 @@ def test_menus_choose_among_figures(browser, detector):
     browser.draw_all()
     browser.choose("#menu-errors", "3")
     assert browser.text("#note-errors").startswith(
-        "Points of AP50 that fixing each kind gives back, dog: missed 11 (17)"
+        "Points of AP50 that fixing each kind gives back, dog: unseen 11 (17)"
     )
-    assert browser.js("document.querySelector('#figure-errors .plot').data[0].y[0]") == "missed"
+    assert browser.js("document.querySelector('#figure-errors .plot').data[0].y[0]") == "unseen"
     browser.choose("#menu-pr", "2")
     assert browser.text("#note-pr") == "Precision by recall at IoU 0.5, dog: mean precision 74.8 %."
 
@@ -209,22 +240,25 @@ def test_hostile_names_stay_names(browser, tmp_path):
 def test_ten_questions(browser, root, detector, overfitted, classifier):
     """`docs/dashboard-questions.md`, question by question."""
     browser.open(root)
-    assert "resnet-32 of resnet/cifar10: test/error 10.00 against 7.51 (+2.49), missed (worse)" in browser.text(
-        "#answer-missed"
+    assert (
+        "resnet-32 of resnet/cifar10: test/error 10.00 against 7.51 (+2.49, 5 times its tolerance), missed (worse)"
+        in browser.text("#answer-missed")
     )  # 1
     browser.click("#paper-2 th:nth-child(5) button")
     browser.click("#paper-2 th:nth-child(5) button")
     assert browser.rows("paper-2")[0] == "resnet-32"
     assert "0 of 1 decided claims hold; not depth-helps-20-32" in browser.text("#answer-relations")  # 2
     assert "does not hold" in browser.text("#relation-list")
-    best = "Best is trial 4 with model.optimizer.lr 0.1, model.optimizer.weight_decay 0.0001: test/error 1.00"
+    best = "Best is trial 4 with model.optimizer.lr 0.1, model.optimizer.weight_decay 0.0001: val/error 1.00"
     assert best in browser.text("#answer-sweep-4")  # 3
+    assert "No difference shown between it and 4 other(s)" in browser.text("#answer-sweep-4")
+    assert "of 200 test images, exact McNemar p 0.12, Holm-corrected 0.5" in browser.text("#answer-sweep-4")
     assert browser.text("#effects-1 tbody tr.best") == "model.optimizer.lr 0.1 2 1.50 1.00"
-    browser.choose("#filter-status", "unfinished")  # 10
-    assert "1: digits, seed 1, trial 5 at step 200" in browser.text("#answer-unfinished")
-    assert browser.rows("run-table") == ["digits, seed 1, trial 5"]
+    browser.choose("#filter-status", "stopped")  # 10
+    assert f"1: {LAST} at step 200 of 400: stopped, last sign of life 2026-11-24 " in browser.text("#answer-unfinished")
+    assert browser.rows("run-table") == [LAST]
     browser.open(overfitted)
-    assert "Overfits from step 200 on: val/loss was best at step 200" in browser.text("#answer-overfit")  # 4
+    assert "Overfits from step 200 on: val/error was best at step 200" in browser.text("#answer-overfit")  # 4
     assert browser.draw_all()
     assert browser.js("document.querySelector('#figure-curve-loss .plot').data.map(t => t.name)")[:2] == [
         "train",
@@ -234,10 +268,10 @@ def test_ten_questions(browser, root, detector, overfitted, classifier):
     assert "50 % of the training time, 4 s in all" in browser.text("#answer-wait")  # 5
     assert "rank0: median 50" in browser.text("#note-speed-wait")
     browser.open(detector)
-    assert browser.text("#class-table tbody tr") == "dog 30 22.25 40.40 missed (11)"  # 6
+    assert browser.text("#class-table tbody tr") == "dog 30 22.25 40.40 unseen (11)"  # 6
     assert browser.text("#pictures li p") == "F1 0.00: 5 wrong, 2 missed"  # 7
-    assert "missed 8.4 (17)" in browser.text("#note-errors")  # 8
-    assert "Expected calibration error 15 %" in browser.text("#note-calibration")  # 9
+    assert "unseen 8.4 (17)" in browser.text("#note-errors")  # 8
+    assert "15 points surer than right" in browser.text("#note-calibration")  # 9
     browser.open(classifier)
     assert browser.text("#pictures li p") == "cat taken for dog, score 0.99"  # 7, for classifiers
     assert browser.rows("class-table")[0] == "cat"
@@ -252,7 +286,7 @@ def test_a_served_page_follows_the_run_and_keeps_its_state(browser, tmp_path, mo
     thread.start()
     try:
         browser.open(serving.url)
-        browser.choose("#filter-status", "unfinished")
+        browser.choose("#filter-status", "stopped")
         browser.click("tr[data-run$='002'] [data-draw]")
         browser.click("#run-table th:nth-child(9) button")
         browser.js("document.querySelector('#overlay-name').focus()")
@@ -260,8 +294,8 @@ def test_a_served_page_follows_the_run_and_keeps_its_state(browser, tmp_path, mo
         with (running / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": 320, "time": 0.0, "train/error": 1.0, "train/loss": 0.1}) + "\n")
         browser.until("document.querySelector('#answer-unfinished').textContent.includes('at step 320')")
-        assert browser.js("document.querySelector('#filter-status').value") == "unfinished"
-        assert browser.rows("run-table") == ["digits, seed 1, trial 2"]
+        assert browser.js("document.querySelector('#filter-status').value") == "stopped"
+        assert browser.rows("run-table") == ["digits, lr 1, weight_decay 0.001, seed 1, trial 2"]
         assert browser.js("document.querySelector(\"tr[data-run$='002'] [data-draw]\").checked")
         assert browser.js("document.querySelector('#run-table th:nth-child(9)').ariaSort") == "ascending"
         assert browser.js("document.activeElement.id") == "overlay-name"

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lit_vision.errors import InputError
-from lit_vision.report.dashboard import server
+from lit_vision.report.dashboard import render, server
 from lit_vision.report.dashboard.site import Site
 from lit_vision.verbs import dashboard
 from tests.report import dashboard_runs as made
@@ -54,6 +54,9 @@ def test_pages(served):
 def test_head_has_no_content(served):
     answer, content = ask(served[0], "/index.html", "HEAD")
     assert (answer.status, content) == (200, "")
+    assert 10_000 < int(answer.headers["Content-Length"]) < 200_000
+    answer, content = ask(served[0], f"/{render.library_name()}", "HEAD")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
     assert int(answer.headers["Content-Length"]) > 4_000_000
 
 
@@ -67,7 +70,14 @@ def test_other_methods_are_refused(served, method):
     [
         *("/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/%2e%2e%2fsecret.txt", "/link/secret.txt"),
         *("//secret.txt", "/link/index.html", "/%252e%252e/secret.txt", "/..\\secret.txt", "/%00", "/./../secret.txt"),
-        *(f"{RUN}/config.yaml", f"{RUN}/metrics.jsonl", "/resnet/", "/etc/passwd", "/resnet/cifar10/../../index.html"),
+        *(
+            f"{RUN}/config.yaml",
+            f"{RUN}/{render.library_name()}",
+            f"{RUN}/metrics.jsonl",
+            "/resnet/",
+            "/etc/passwd",
+            "/resnet/cifar10/../../index.html",
+        ),
     ],
 )
 def test_no_other_path_is_served(served, path):
@@ -107,16 +117,18 @@ def test_news_only_when_there_is_any(served):
     assert json.loads(ask(serving, "/live.json")[1])["runs"][0]["curves"]["train/loss"][0][-1] == 420
 
 
-def test_a_damaged_run_is_told(served):
+def test_a_damaged_run_is_left_out_and_said(served):
     serving, root = served
     bad = root / "bad"
     bad.mkdir()
     (bad / "result.json").write_text("{")
     answer, content = ask(serving, "/live.json")
-    assert answer.status == 500
-    assert content.startswith(f"{bad / 'result.json'} is damaged")
+    assert answer.status == 200
+    news = json.loads(content)
+    assert f"left out: {bad / 'result.json'} is damaged" in news["html"]
+    assert [run["label"] for run in news["runs"]] == ["resnet-32, seed 1"]
     (bad / "result.json").unlink()
-    assert ask(serving, "/live.json")[0].status == 200
+    assert "left out: " not in json.loads(ask(serving, "/live.json")[1])["html"]
 
 
 def test_ports(served, capsys):

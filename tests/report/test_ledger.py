@@ -7,7 +7,8 @@ import pytest
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import recipes
-from lit_vision.report import collect
+from lit_vision.report import collect, markdown
+from lit_vision.report.ledger import paper_tables
 from lit_vision.report.ledger.ledger import build
 from tests.report.factory import write
 
@@ -196,8 +197,8 @@ def test_unfinished_runs_tell_their_last_step(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda content: content.pop("figures"), "has no 'figures', so it is no result of this suite"),
-        (lambda content: content.update(changed=["x"]), "'changed' should be a mapping, got ['x']"),
+        (lambda content: content.pop("figures"), "figures is missing"),
+        (lambda content: content.update(changed=["x"]), "changed should be a mapping, got ['x']"),
     ],
 )
 def test_a_result_that_is_none_is_named(tmp_path, spoil, message):
@@ -222,3 +223,42 @@ def test_two_hundred_runs(tmp_path):
     for index in range(1, 200):
         shutil.copytree(first, tmp_path / f"r{index}")
     assert sum(len(entry.runs) for table in ledger(tmp_path).tables for entry in table.entries) == 200
+
+
+def test_runs_of_other_configurations_that_share_a_name_are_not_averaged(tmp_path):
+    """Two files `mine.yaml`, and a recipe that was edited between two runs."""
+    for recipe, row in (("mine", None), ("resnet/cifar10", "resnet-20")):
+        for seed, rate, error in ((1, 0.1, 8.0), (2, 0.1, 9.0), (1, 0.5, 60.0)):
+            config = {
+                "seed_everything": seed,
+                "model": {"lr": rate},
+                "trainer": {"devices": seed},
+                "data": {"seed": seed},
+            }
+            folder = tmp_path / recipe / f"{seed}-{rate}"
+            write(folder, recipe=recipe, row=row, seed=seed, config=config, figures={"test/error": error}, time=rate)
+    found = [entry for table in ledger(tmp_path).tables for entry in table.entries if entry.runs]
+    assert [(entry.recipe, entry.mean) for entry in found] == [
+        ("resnet/cifar10", 8.5),
+        ("resnet/cifar10", 60.0),
+        ("mine", 8.5),
+        ("mine", 60.0),
+    ]
+    told = "runs of this name had 2 configurations, which are not averaged: model.lr differ"
+    assert all(told in entry.notes for entry in found)
+
+
+def test_an_own_bound_is_called_one(tmp_path):
+    write(tmp_path / "a", recipe="quickstart/digits", row="digits", expected=1.5)
+    text = markdown.render(paper_tables.document(ledger(tmp_path)))
+    assert "| own bound |" in text
+    assert "paper |" not in text
+
+
+def test_the_spread_is_explained_where_there_is_one(tmp_path):
+    write(tmp_path / "a", seed=1)
+    assert "±" not in markdown.render(paper_tables.document(ledger(tmp_path)))
+    write(tmp_path / "b", seed=2)
+    assert "± is the standard deviation over the seeds (n - 1)." in markdown.render(
+        paper_tables.document(ledger(tmp_path))
+    )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision.report import collect, html, markdown
+from lit_vision import cli
+from lit_vision.report import collect, html, markdown, numbers
 from lit_vision.report.document import Document, Grid, Link, Section
 from lit_vision.report.ledger import export, paper_tables
 from lit_vision.report.ledger.ledger import build
@@ -81,6 +82,30 @@ def test_a_grid_stays_a_grid_whatever_its_cells_hold():
     assert len(re.findall(r"(?<!\\)\|", row)) == 3
     assert r"\[a\](b)" in row
     assert "&amp;lt;" in row
+
+
+def test_a_terminal_shows_text_as_it_is_and_no_long_row_of_digits(tmp_path, capsys):
+    write(
+        tmp_path / "r",
+        row="1e <= *2*",
+        card={"rows": {"1e <= *2*": {"value": 8.75}}},
+        figures={"test/error": 178015797248.0},
+    )
+    assert cli.main(["report", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "| 1e <= *2* |" in out
+    assert "&" not in out
+    assert "1.78e+11" in out
+    assert "178015797248" not in out
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(999_999.0, "999999.00"), (1e6, "1e+06"), (1e21, "1e+21"), (-2e9, "-2e+09")]
+)
+def test_large_figures(value, text):
+    assert numbers.figure(value) == text
+    assert numbers.spread(1.0, 2e9) == "1.00 ± 2e+09"
+    assert numbers.signed(1.78e11) == "+1.8e+11"
 
 
 class Reader(HTMLParser):

@@ -58,14 +58,24 @@ def test_runs_named_twice_count_once(here, capsys):
             ["r", "--out", "r/run.json/x.md"],
             "cannot write --out r/run.json/x.md: r/run.json is no folder; name another file",
         ),
-        (["listed"], "listed/result.json is damaged; restore it, or move its run elsewhere"),
-        (["damaged"], "damaged/result.json is damaged; restore it, or move its run elsewhere"),
     ],
 )
 def test_bad_input(here, capsys, arguments, message):
     write(here / "r")
     (here / "empty").mkdir()
-    (write(here / "listed") / "result.json").write_text("[1]")
-    (write(here / "damaged") / "result.json").write_text('{"recipe": ')
     assert main(["report", *arguments]) == 2
     assert capsys.readouterr().err == f"error: {message}\n"
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"recipe": ', "", "\0", "[" * 100_000])
+def test_a_damaged_result_is_skipped_and_said(here, capsys, content):
+    write(here / "good")
+    (write(here / "bad") / "result.json").write_text(content)
+    assert main(["report", "."]) == 0
+    out, err = capsys.readouterr()
+    assert "1 finished run(s)" in out
+    assert err == "warning: left out: bad/result.json is damaged; restore it, or move its run elsewhere\n"
+    assert main(["report", "bad"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "no runs at or below bad; a run's folder holds run.json, lit-vision fit makes one\n"
+    )

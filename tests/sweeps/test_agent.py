@@ -106,7 +106,7 @@ def test_a_command_that_does_not_start_fails_its_trial_alone(tmp_path):
 def test_what_a_trial_is_told(work, tmp_path):
     work("env > environment; " + GOOD)
     told = (tmp_path / "runs" / "000" / "environment").read_text()
-    assert 'LIT_VISION_SWEEP={"name": "s", "trial": 0, "parameters": {"x": 0}}' in told
+    assert 'LIT_VISION_SWEEP={"name": "s", "trial": 0, "parameters": {"x": 0}, "metric": ' in told
     assert "LIT_VISION_RUN=" not in told
 
 

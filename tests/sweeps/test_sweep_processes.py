@@ -102,7 +102,8 @@ def check(board, folder, killed):
     for trial in trials:
         path = folder / "runs" / "sweeps" / "digits" / f"{trial.point:03}"
         state, result = (json.loads((path / name).read_text()) for name in ("run.json", "result.json"))
-        assert state["sweep"] == {"name": "digits", "trial": trial.point, "parameters": trial.values}
+        ranked = {"metric": board.sweep.metric, "goal": board.sweep.goal}
+        assert state["sweep"] == {"name": "digits", "trial": trial.point, "parameters": trial.values} | ranked
         assert result["sweep"] == state["sweep"]
         assert result["steps"] == STEPS
         check_figures(path, path in killed)

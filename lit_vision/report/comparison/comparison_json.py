@@ -8,7 +8,8 @@ JSON, version 1 (differences are B - A; null where there is none, or NaN):
      "pairs": [[run of A, run of B], …],
      "curves": [{"name", "differs_at", "equal_until", "last": [[step, a], [step, b]], "points": [[step, a, b], …]}, …],
      "classes": [{"name", "metric", "count", "a", "b", "difference"}, …],
-     "images": null or {"task", "images", "only_a": [LINE, …], "only_b", "both_right", "both_wrong", "p", "difference"}}
+     "images": null or {"task", "images", "only_a": [LINE, …], "only_b", "both_right", "both_wrong", "p", "difference",
+                        "unmeasured": images without an F1}}
     ESTIMATE = {"value", "low", "high", "p", "n": [pairs] or [of A, of B], "method"}
     LINE = {"image", "name", "truth" or "objects", "a": {…}, "b": {…}} with what per_image.jsonl says of either side
 """

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_vision.report import numbers
+from lit_vision.report import statistics as stats
 from lit_vision.report.collect import Run
 from lit_vision.report.comparison.compare import Comparison
 from lit_vision.report.comparison.curve_pairs import CurvePair
@@ -16,6 +17,7 @@ from lit_vision.report.statistics import Estimate
 
 SHOWN = 20  # images and steps of a list; --json has all
 LONGEST = 60  # letters of a value
+LEVEL = 0.05
 NUMERIC = frozenset(
     {"B - A", "step", "n", "objects", "common steps", "equal up to", "differs at"}
     | {f"{name}{side}" for name in ("", "score ", "F1 ", "last ", "wrong ", "missed ") for side in "AB"}
@@ -180,20 +182,28 @@ def _verdict_on(images: ImagePairs | None) -> Iterator[str]:
     if images is None:
         return
     a, b = len(images.only_a), len(images.only_b)
+    says = f"p = {_chance(images.p)}{_says(images.p, a + b)}"
     if images.task == "classification":
         yield f"{images.images} images: {images.both_right} both right, {images.both_wrong} both wrong."
-        yield f"{a} only A right, {b} only B right: exact McNemar test p = {_chance(images.p)}{_says(images.p)}."
+        yield f"{a} only A right, {b} only B right: exact McNemar test {says}."
         return
-    yield f"{images.images} images: F1 higher in A on {a}, in B on {b}, equal on {images.both_right}."
-    yield f"Sign test p = {_chance(images.p)}{_says(images.p)}."
+    yield f"{images.images} images: F1 is higher in A on {a}, higher in B on {b}, equal on {images.both_right}."
+    if images.unmeasured:
+        yield f"The other {images.unmeasured} have no F1: they hold no object, and a side found nothing there either."
+    yield f"Sign test {says}."
     if images.difference:
         low, high = images.difference.low, images.difference.high
         interval = "none" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
         yield f"Mean F1, B - A: {images.difference.value:+.3f}, 95 % bootstrap interval {interval}."
 
 
-def _says(p: float) -> str:
-    return "" if p < 0.05 else ", which chance explains well enough"
+def _says(p: float, decided: int) -> str:
+    """What a p-value allows to say, which for a handful of images is nothing."""
+    if p < LEVEL:
+        return ""
+    if stats.mcnemar(0, decided) >= LEVEL:
+        return f": no difference shown, and {decided} image(s) that tell A and B apart are too few to show any"
+    return ": no difference shown"
 
 
 def _class_names(comparison: Comparison) -> Sequence[str]:

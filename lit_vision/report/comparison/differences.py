@@ -5,15 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lit_vision.experiment import compose, recipes
+from lit_vision.report import identity
 from lit_vision.report.collect import Run
 
 # In the order in which one should look for a cause.
 KINDS = ("data", "code", "packages", "configuration", "seed", "machine")
-
-_SEEDS = ("seed_everything", "data.seed")
-_LEFT_OUT = ("card", "origin", "ckpt_path")
-_MACHINE = tuple(key for key in (*recipes.HARDWARE, "checkpoint") if key not in _SEEDS)
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ def find(a: Sequence[Run], b: Sequence[Run]) -> list[Difference]:
 
 
 def _facts(run: Run) -> dict[str, dict[str, Any]]:
-    leaves = settings(run)
+    leaves = identity.settings(run)
     result = run.result
     code = result.get("code") or (run.config.get("origin") or {}).get("code")
     return {
@@ -55,22 +51,11 @@ def _facts(run: Run) -> dict[str, dict[str, Any]]:
         "code": {"version": code} if code else {},
         "packages": dict(result.get("packages") or {}),
         "configuration": {"recipe": run.recipe, "row": run.row}
-        | {key: value for key, value in leaves.items() if key not in _SEEDS and not _is_machine(key)},
-        "seed": {key: leaves[key] for key in _SEEDS if key in leaves} or {"seed_everything": run.seed},
+        | {key: value for key, value in leaves.items() if key not in identity.SEEDS and not identity.is_machine(key)},
+        "seed": {key: leaves[key] for key in identity.SEEDS if key in leaves} or {"seed_everything": run.seed},
         "machine": dict(result.get("hardware") or {})
-        | {key: value for key, value in leaves.items() if _is_machine(key)},
+        | {key: value for key, value in leaves.items() if identity.is_machine(key)},
     }
-
-
-def settings(run: Run) -> dict[str, Any]:
-    """Dotted leaves of the resolved configuration; what the result says was changed where the file is gone."""
-    if not run.config:
-        return dict(run.result.get("changed") or {})
-    return compose.flatten({key: value for key, value in run.config.items() if key not in _LEFT_OUT})
-
-
-def _is_machine(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in _MACHINE)
 
 
 def _values(side: Iterable[Mapping[str, Any]], key: str, absent: bool) -> tuple[Any, ...]:

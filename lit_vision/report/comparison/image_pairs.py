@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lit_vision.errors import InputError
 from lit_vision.report import numbers
 from lit_vision.report import statistics as stats
 from lit_vision.report.collect import Run
@@ -23,6 +24,7 @@ class ImagePairs:
             both results, the clearest first.
         only_b: The reverse.
         both_right: Images that both get right; for detection, those with equal F1.
+        unmeasured: Images without objects on which a side found nothing either: they have no F1.
         both_wrong: Images that neither gets right; 0 for detection.
         p: Exact McNemar test; for detection the sign test.
         difference: Of the mean F1, B - A, with a bootstrap interval; None for classification.
@@ -35,6 +37,7 @@ class ImagePairs:
     both_right: int
     both_wrong: int
     p: float
+    unmeasured: int = 0
     difference: Estimate | None = None
 
 
@@ -56,6 +59,13 @@ class ClassPair:
 
 def find(a: Run, b: Run) -> tuple[ImagePairs | None, str]:
     """Image by image; None with the reason where that is impossible."""
+    try:
+        return _find(a, b)
+    except InputError as error:
+        return None, f"Image by image: {error}."
+
+
+def _find(a: Run, b: Run) -> tuple[ImagePairs | None, str]:
     lacking = [str(run.path) for run in (a, b) if not run.per_image]
     if lacking:
         return None, f"Image by image: no per_image.jsonl in {', '.join(lacking)}."
@@ -114,6 +124,7 @@ def _detection(pairs: Sequence[tuple[Line, Line]]) -> ImagePairs:
         both_right=len(measured) - len(only_a) - len(only_b),
         both_wrong=0,
         p=stats.mcnemar(len(only_a), len(only_b)),
+        unmeasured=len(pairs) - len(measured),
         difference=stats.bootstrap([difference for difference, _ in measured]) if measured else None,
     )
 

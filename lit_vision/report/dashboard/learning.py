@@ -1,6 +1,9 @@
 """How a run learned: its curves, its best step, and whether it was overfitting after that. No torch here."""
 
+import math
+import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lit_vision.experiment import verdicts
@@ -10,7 +13,8 @@ from lit_vision.report.dashboard import figures
 from lit_vision.report.dashboard.figures import Figure
 from lit_vision.report.dashboard.points import Curve
 
-RISE = 0.05  # of the whole range of a validation curve: less is its ordinary noise
+RISE = 0.05  # of the best value: less than that worse is not called overfitting
+NOISE = 3  # times the curve's own noise, likewise
 FEWEST = 3  # validation passes that allow a statement about overfitting
 
 
@@ -71,9 +75,23 @@ def best(curves: dict[str, Curve], suffix: str) -> Best | None:
         return None
     choose = min if lower_is_better(suffix) else max
     at = choose(range(len(values)), key=values.__getitem__)
-    worse = abs(values[-1] - values[at]) > RISE * (max(values) - min(values))
+    # Not a share of the curve's range: the first fall makes that, and hides any later rise.
+    worse = abs(values[-1] - values[at]) > max(RISE * abs(values[at]), NOISE * noise(values[at:]))
     overfits = len(values) >= FEWEST and worse and _training_improved(curves, suffix, steps[at])
     return Best(f"val/{suffix}", steps[at], values[at], steps[-1], values[-1], len(values), overfits)
+
+
+def noise(values: Sequence[float]) -> float:
+    """How far single values of a curve lie off its course: from second differences, which a steady rise leaves at 0.
+
+    Returns:
+        The standard deviation of the values if they were normal, by the median, which single jumps do not move; 0 for
+        fewer than five values, which tell none.
+    """
+    if len(values) < 5:
+        return 0.0
+    seconds = [abs(a - 2 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)]
+    return 1.4826 * statistics.median(seconds) / math.sqrt(6)
 
 
 def _training_improved(curves: dict[str, Curve], suffix: str, since: float) -> bool:
@@ -87,23 +105,41 @@ def _training_improved(curves: dict[str, Curve], suffix: str, since: float) -> b
     return ahead > 0 if lower_is_better(name) else ahead < 0
 
 
-def watched(run: Run, curves: dict[str, Curve]) -> Best | None:
-    """What tells best whether the run overfits: the validation loss where there is one, else the judged figure."""
-    return best(curves, "loss") or best(curves, judged(run))
+def watched(run: Run, curves: dict[str, Curve]) -> list[Best]:
+    """What tells whether the run overfits: the judged figure and the loss as they were validated, overfitting first."""
+    found = [best(curves, name) for name in dict.fromkeys((judged(run), "loss"))]
+    return sorted((item for item in found if item), key=lambda item: not item.overfits)
 
 
-def in_words(found: Best | None) -> str:
-    """When a run was best and whether it was overfitting after that, as a sentence."""
-    if found is None:
+def in_words(found: Sequence[Best]) -> str:
+    """When a run was best and whether it was overfitting after that: the one statement that a page makes of it."""
+    if not found:
         return "No validation was logged, so overfitting cannot be seen."
-    at = f"{found.name} was best at step {found.step:g} ({found.value:.4g})"
-    if found.passes < FEWEST:
-        return f"{at}; {found.passes} validation passes are too few to tell whether it overfits."
+    first = found[0]
+    if first.passes < FEWEST:
+        return f"{at(first)}; {first.passes} validation passes are too few to tell whether it overfits."
+    over = [item for item in found if item.overfits]
+    if over:
+        rest = "".join(f" {item.name} does not show it: {_course(item)}." for item in found if not item.overfits)
+        told = "; ".join(_course(item) for item in over)
+        return f"Overfits from step {first.step:g} on: {told}, while training improved.{rest}"
+    if all(item.step == item.last_step for item in found):
+        return f"No overfitting seen: {at(first)}, its last validation."
+    return f"No clear overfitting: {'; '.join(map(_course, found))}."
+
+
+def at(found: Best) -> str:
+    """When a figure was best."""
+    return f"{found.name} was best at step {found.step:g} ({found.value:.4g})"
+
+
+def _course(found: Best) -> str:
+    """The same with what became of it."""
     if found.step == found.last_step:
-        return f"No overfitting seen: {at}, its last validation."
-    if found.overfits:
-        return f"Overfits from step {found.step:g} on: {at} and {found.last:.4g} at the end, while training improved."
-    return f"No clear overfitting: {at} and {found.last:.4g} at the end."
+        return f"{at(found)}, its last validation"
+    rise = 100 * abs(found.last - found.value) / abs(found.value) if found.value else None
+    worse = "" if rise is None else f", {rise:.2g} % worse"
+    return f"{at(found)} and {found.last:.4g} at the end{worse}"
 
 
 def learning_figures(run: Run, curves: dict[str, Curve]) -> dict[str, Figure]:
@@ -124,7 +160,7 @@ def _figure(curves: dict[str, Curve], suffix: str) -> Figure:
     found = best(curves, suffix)
     marks = [figures.mark(found.step, found.value, f"best: {found.value:.4g} at step {found.step:g}")] if found else []
     text = f"{suffix} by optimiser step, {' and '.join(trace['name'] for trace in traces)}."
-    text += f" {in_words(found)}" if found else ""
+    text += f" {at(found)}." if found else ""
     return figures.lines(suffix, text, traces, "optimiser step", suffix, marks=marks)
 
 

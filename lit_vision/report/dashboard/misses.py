@@ -3,7 +3,6 @@
 The keys are those that `diagnosis/callback.py` leaves; every one may be missing.
 """
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lit_vision.report.dashboard import figures
@@ -11,16 +10,20 @@ from lit_vision.report.dashboard.figures import Figure
 
 Diagnosis = dict[str, Any]
 
-KINDS = ("classification", "localisation", "both", "duplicate", "background", "missed")
+# As the files call them, and as pages do: there, `missed` is an object that no box found of those that pictures show.
+KINDS = {name: name for name in ("classification", "localisation", "both", "duplicate", "background")}
+KINDS["missed"] = "unseen"
 MEANING = {
     "classification": "right place, wrong class",
     "localisation": "right class, box too loose",
     "both": "wrong class and loose box",
     "duplicate": "a second box on one object",
     "background": "a box where no object is",
-    "missed": "an object without any box",
+    "unseen": "an object that no box of any score is about",
 }
 SIZES = ("small", "medium", "large")
+EVERY_SCORE = "Boxes of every score count here, up to 100 of a class in an image."
+SHOWN = {"detection": 0.5, "classification": 0.0}  # scores in use where the diagnosis does not say them
 MOST_CLASSES = 60  # of a matrix that can still be read; above, the list of confusions has to do
 CONFUSIONS = 20
 
@@ -32,7 +35,6 @@ def miss_figures(diagnosis: Diagnosis) -> dict[str, Figure]:
         "pr": _precision_recall(diagnosis.get("precision_recall") or {}),
         "recall": _recall(diagnosis.get("recall_iou") or {}),
         "confusion": _confusion(diagnosis),
-        "calibration": _calibration(diagnosis),
     }
     return {name: figure for name, figure in found.items() if figure}
 
@@ -40,7 +42,9 @@ def miss_figures(diagnosis: Diagnosis) -> dict[str, Figure]:
 def by_cost(errors: dict[str, Any]) -> list[tuple[str, float, int]]:
     """Kinds of error with the AP50 that fixing them gives back and their number, dearest first."""
     found = [
-        (kind, errors[kind].get("delta") or 0.0, errors[kind].get("count") or 0) for kind in KINDS if kind in errors
+        (shown, errors[kind].get("delta") or 0.0, errors[kind].get("count") or 0)
+        for kind, shown in KINDS.items()
+        if kind in errors
     ]
     return sorted(found, key=lambda entry: -entry[1])
 
@@ -64,12 +68,14 @@ def _kinds(name: str, errors: dict[str, Any]) -> Figure:
     )
     told = "; ".join(f"{kind} {cost:.3g} ({count:,})" for kind, cost, count in found)
     title = "what each kind of error costs"
-    return figures.bars(title, f"Points of AP50 that fixing each kind gives back, {name}: {told}.", [trace], "", "AP50")
+    return figures.bars(
+        title, f"Points of AP50 that fixing each kind gives back, {name}: {told}. {EVERY_SCORE}", [trace], "", "AP50"
+    )
 
 
 def _sizes(sizes: dict[str, Any]) -> Figure:
     traces = [
-        figures.trace(size, KINDS, [(errors.get(kind) or {}).get("delta") or 0.0 for kind in KINDS])
+        figures.trace(size, list(KINDS.values()), [(errors.get(kind) or {}).get("delta") or 0.0 for kind in KINDS])
         for size, errors in sizes.items()
     ]
     told = "; ".join(f"{size}: {kind} {cost:.3g}" for size, e in sizes.items() for kind, cost, _ in by_cost(e)[:1])
@@ -97,7 +103,7 @@ def _pr_curve(name: str, curve: dict[str, Any]) -> Figure:
 
 
 def _recall(curve: dict[str, Any]) -> Figure | None:
-    if not curve.get("iou"):
+    if not curve.get("iou") or len(curve["iou"]) != len(curve.get("recall") or []):
         return None
     trace = figures.trace("recall", curve["iou"], curve["recall"], role="val", mode="lines+markers")
     ends = f"from {_percent(curve['recall'][0])} at IoU {curve['iou'][0]:g}"
@@ -125,40 +131,15 @@ def confusions(diagnosis: Diagnosis) -> list[tuple[str, str, int]]:
     return [(str(names[truth]), str(names[predicted]), count) for truth, predicted, count in ordered]
 
 
-def _calibration(diagnosis: Diagnosis) -> Figure | None:
-    bins = [entry for entry in diagnosis.get("calibration") or [] if entry.get("count")]
-    if not bins:
-        return None
-    hover = [f"{entry['count']:,} predictions with scores {entry['low']:g} to {entry['high']:g}" for entry in bins]
-    traces = [
-        figures.trace("perfectly calibrated", [0, 1], [0, 1], role="quiet", dash=True),
-        figures.trace(
-            "share that is right",
-            _column(bins, "score"),
-            _column(bins, "accuracy"),
-            "val",
-            mode="lines+markers",
-            hover=hover,
-        ),
-    ]
-    text = f"Share of right predictions by score. {calibration_in_words(diagnosis)}"
-    return figures.lines("calibration", text, traces, "score", "right", x_range=[0, 1], y_range=[0, 1.02])
+def class_name(diagnosis: Diagnosis, label: Any) -> str:
+    """Name of a class; its number where it has none."""
+    names = diagnosis.get("class_names") or []
+    return str(names[label]) if isinstance(label, int) and 0 <= label < len(names) else str(label)
 
 
-def calibration_in_words(diagnosis: Diagnosis) -> str:
-    """How far scores are from the truth."""
-    error = diagnosis.get("calibration_error")
-    bins = [entry for entry in diagnosis.get("calibration") or [] if entry.get("count")]
-    if error is None or not bins:
-        return "Nothing to measure."
-    total = sum(entry["count"] for entry in bins)
-    lean = sum(entry["count"] * (entry["score"] - entry["accuracy"]) for entry in bins) / total
-    side = "surer than it is right" if lean > 0 else "more often right than sure"
-    return f"Expected calibration error {error:.3g} %: on the whole {side}."
-
-
-def _column(entries: Iterable[dict[str, Any]], key: str) -> Sequence[Any]:
-    return [entry[key] for entry in entries]
+def shown_score(diagnosis: Diagnosis) -> float:
+    """The score from which on a prediction is used."""
+    return float(diagnosis.get("shown_score", SHOWN.get(diagnosis.get("task", ""), 0.0)))
 
 
 def _percent(share: float | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lit_vision.report.collect import Run
+from lit_vision.report.dashboard import misses
 
 SIDE = 640  # pixels, the longer one
 MOST = 40
@@ -49,9 +50,8 @@ def of_run(run: Run) -> list[Picture]:
 
 def _entries(run: Run) -> Iterator[tuple[str, str, str]]:
     """File below the run's folder, caption, text."""
-    names = run.diagnosis.get("class_names") or []
     for entry in run.diagnosis.get("mistakes") or []:
-        truth, guess = _name(names, entry.get("truth")), _name(names, entry.get("predicted"))
+        truth, guess = (misses.class_name(run.diagnosis, entry.get(key)) for key in ("truth", "predicted"))
         caption = f"{truth} taken for {guess}, score {_two(entry.get('score'))}"
         yield str(entry.get("picture")), caption, f"Image {entry.get('name')}: {caption}"
     for entry in run.diagnosis.get("worst") or []:
@@ -62,10 +62,6 @@ def _entries(run: Run) -> Iterator[tuple[str, str, str]]:
     if not run.diagnosis:
         for file in sorted((run.path / "gallery").glob("test_*.jpg")) or sorted((run.path / "gallery").glob("*.jpg")):
             yield f"gallery/{file.name}", file.stem, f"{file.stem}: ground truth beside prediction"
-
-
-def _name(names: list[Any], label: Any) -> str:
-    return str(names[label]) if isinstance(label, int) and 0 <= label < len(names) else str(label)
 
 
 def _two(value: Any) -> str:

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from lit_vision.experiment.card import DEFAULT_TOLERANCE
 from lit_vision.report import activity, numbers
 from lit_vision.report.collect import Run
-from lit_vision.report.dashboard import learning, points, speed, summary, sweeps
+from lit_vision.report.dashboard import learning, naming, points, speed, states, summary, sweeps
 from lit_vision.report.dashboard.summary import Answer
 from lit_vision.report.dashboard.sweeps import Sweep
 from lit_vision.report.ledger import ledger, record
@@ -61,72 +62,91 @@ def line(run: Run, key: str, href: str, of: int) -> Line:
         cells=_cells(run, found, watched),
         curves={name: [[*xs], [*ys]] for name, curve in kept.items() for xs, ys in [points.thin(*curve, limit)]},
         best={name: [best.step, points.short(best.value)] for name, best in figures.items() if best},
-        overfits=watched.step if watched and watched.overfits else None,
+        overfits=watched[0].step if watched and watched[0].overfits else None,
         wait_share=found.wait_share if found else None,
     )
 
 
-def _cells(run: Run, found: speed.Speed | None, watched: learning.Best | None) -> dict[str, Any]:
+def _cells(run: Run, found: speed.Speed | None, watched: Sequence[learning.Best]) -> dict[str, Any]:
     value = numbers.finite(run.result.get("value"))
     # A stand-in is not held against the paper.
     expected = None if run.result.get("stand_in") else numbers.finite(run.result.get("expected"))
     return {
-        "label": summary.label(run),
+        "label": naming.label(run),
         "recipe": run.recipe,
         "row": run.row or "",
         "tags": summary.tags(run),
-        "status": summary.status(run),
+        "status": states.label(run),
         "metric": str(run.result.get("metric") or ""),
         "value": value,
         "expected": expected,
         "difference": None if value is None or expected is None else value - expected,
         "step": run.result.get("steps") or activity.of(run).step,
-        "best_step": watched.step if watched else None,
+        "best_step": watched[0].step if watched else None,
         "seconds": numbers.finite(run.result.get("duration_s")),
         "images_per_s": found.images_per_s if found else None,
         "wait_share": found.wait_share if found else None,
     }
 
 
-def content(lines: Sequence[Line]) -> Content:
-    """Everything that `templates/project.html` shows; `runs` is what its scripts draw."""
+def content(lines: Sequence[Line], left_out: Sequence[str] = ()) -> Content:
+    """Everything that `templates/project.html` shows; `runs` is what its scripts draw.
+
+    Args:
+        lines: The runs.
+        left_out: A line for each run that cannot be read.
+    """
+    lines = _named_apart(lines)
     runs = [line.run for line in lines]
     book = ledger.build(runs)
     found = sweeps.of_runs(runs)
     hrefs = {id(line.run): line.href for line in lines}
+    words = {sweep.name: sweeps.in_words(sweep) for sweep in found}
+    shown = list(enumerate((table for table in book.tables if table.ran), 1))
     judged = [relation for relation in book.relations if relation.verdict != "not run"]
     return {
         "kind": "project",
         "title": "Runs",
         "lines": lines,
+        "left_out": left_out,
         "hrefs": hrefs,
-        "tables": [table for table in book.tables if table.ran],
+        "papers": [(number, table) for number, table in shown if table.paper],
+        "own": [(number, table) for number, table in shown if not table.paper],
         "relations": judged,
         "waiting": len(book.relations) - len(judged),
         "sweeps": found,
-        "answers": answers(lines, book, found),
-        "axes": {sweep.name: _parallel(sweep) for sweep in found if len(sweep.finished) > 1},
+        "sweep_words": words,
+        "answers": answers(lines, book, words),
+        "axes": {sweep.name: _parallel(sweep, words[sweep.name]) for sweep in found if len(sweep.finished) > 1},
         "runs": [
             {"id": line.key, "label": line.cells["label"], "curves": line.curves, "best": line.best} for line in lines
         ],
     }
 
 
-def _parallel(sweep: Sweep) -> Content:
-    lower = learning.lower_is_better(sweep.metric)
+def _named_apart(lines: Sequence[Line]) -> list[Line]:
+    """The lines with labels that tell each run from all others."""
+    labels = naming.apart([line.cells["label"] for line in lines], [line.run.path.name for line in lines])
+    return [line._replace(cells=line.cells | {"label": label}) for line, label in zip(lines, labels, strict=True)]
+
+
+def _parallel(sweep: Sweep, text: str) -> Content:
     trials = [f"trial {trial.number}: {numbers.figure(trial.value)}" for trial in sweep.finished]
-    return {"axes": sweeps.axes(sweep), "trials": trials, "text": sweeps.in_words(sweep), "lower": lower}
+    return {"axes": sweeps.axes(sweep), "trials": trials, "text": text, "lower": sweep.lower}
 
 
-def answers(lines: Sequence[Line], book: Ledger, found: Sequence[Sweep]) -> list[Answer]:
-    """The questions that the page of all runs answers at its head."""
+def answers(lines: Sequence[Line], book: Ledger, sweep_words: dict[str, str]) -> list[Answer]:
+    """The questions that the page of all runs answers at its head; what is said of each sweep is known already."""
     entries = [entry for table in book.tables for entry in table.entries if entry.runs]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(str(e.verdict) for e in entries).items())
     return [
         Answer("verdicts", "What was reproduced?", f"Rows: {counts}." if counts else "No run is finished.", "papers"),
         Answer("missed", "Which row missed most, and by how much?", furthest(entries), "papers"),
         Answer("relations", "Do the papers' claims hold?", _claims(book), "relations"),
-        *(Answer("sweep", f"What did the best trial of {s.name} change?", sweeps.in_words(s), "sweeps") for s in found),
+        *(
+            Answer("sweep", f"What did the best trial of {name} change, and did it matter?", text, "sweeps")
+            for name, text in sweep_words.items()
+        ),
         Answer("overfit", "Which runs overfit?", _overfitting(lines), "curves"),
         Answer("wait", "Which run waited most for data?", _waiting(lines), "runs"),
         *_unfinished(lines),
@@ -134,15 +154,20 @@ def answers(lines: Sequence[Line], book: Ledger, found: Sequence[Sweep]) -> list
 
 
 def furthest(entries: Sequence[Entry]) -> str:
-    """The row furthest from its paper, those that missed before those that did not."""
-    full = [entry for entry in entries if not entry.stand_in and entry.difference is not None]
+    """The row furthest from its paper in units of its tolerance, as metrics differ; those that missed go first."""
+    full = [entry for entry in entries if entry.card.paper and not entry.stand_in and entry.difference is not None]
     if not full:
-        return "No row that ran at full scale has a number to meet."
+        return "No row that ran at full scale has a paper's number to meet."
     missed = [entry for entry in full if str(entry.verdict).startswith("missed")]
-    worst = max(missed or full, key=lambda entry: abs(entry.difference or 0.0))
+    worst = max(missed or full, key=_tolerances)
     name = f"{worst.row} of {worst.recipe}: {worst.metric} {numbers.figure(worst.mean)} against {worst.expected:g}"
-    told = f"{name} ({numbers.signed(worst.difference)}), {worst.verdict}."
+    far = f"{numbers.signed(worst.difference)}, {_tolerances(worst):.2g} times its tolerance"
+    told = f"{name} ({far}), {worst.verdict}."
     return told if missed else f"None missed. Furthest off is {told}"
+
+
+def _tolerances(entry: Entry) -> float:
+    return abs(entry.difference or 0.0) / (entry.tolerance or DEFAULT_TOLERANCE)
 
 
 def _claims(book: Ledger) -> str:
@@ -173,14 +198,25 @@ def _waiting(lines: Sequence[Line]) -> str:
 def _unfinished(lines: Sequence[Line]) -> Iterator[Answer]:
     open_runs = [line for line in lines if not line.run.finished]
     if open_runs:
-        named = "; ".join(f"{line.cells['label']} at step {line.cells['step']:,}" for line in open_runs[:3])
+        named = "; ".join(
+            f"{line.cells['label']} at step {states.progress(line.run)}: {states.in_words(line.run)}"
+            for line in open_runs[:3]
+        )
         text = f"{len(open_runs)}: {named}{'; …' if len(open_runs) > 3 else ''}."
         yield Answer("unfinished", "What is unfinished?", text, "runs")
 
 
 def link(entry: Entry, hrefs: dict[int, str]) -> list[tuple[str, str]]:
-    """Seeds of a table's line with the links to their pages."""
-    return [(f"seed {run.seed}", hrefs[id(run)]) for run in entry.counted if id(run) in hrefs]
+    """Seeds of a table's line with the links to their pages; says which run of a seed it is where there are several."""
+    return [(_which(entry, run), hrefs[id(run)]) for run in entry.counted if id(run) in hrefs]
+
+
+def _which(entry: Entry, run: Run) -> str:
+    times = sum(other.seed == run.seed for other in entry.runs)
+    trial = f"trial {record.sweep(run).get('trial')} of {sweep_of(run)}" if record.sweep(run) else ""
+    several = f"newest of {times}" if times > 1 else ""
+    told = ", ".join(text for text in (several, trial if several else "") if text)
+    return f"seed {run.seed} ({told})" if told else f"seed {run.seed}"
 
 
 def sweep_of(run: Run) -> str:

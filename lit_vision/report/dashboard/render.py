@@ -7,29 +7,39 @@ from pathlib import Path
 from typing import Any
 
 from lit_vision.report import numbers
-from lit_vision.report.dashboard import points, project_page, summary
+from lit_vision.report.dashboard import points, project_page, states, summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 GENERATOR = "lit-vision dashboard"
 SCRIPTS = ("figures.js", "tables.js", "gallery.js", "page.js")
 
+EVIDENCE = (
+    ("E0", "Quoted from the paper."),
+    ("E1", "Its parameters are counted and pinned."),
+    ("E2", "Its first losses on small invented images of its data set's kind are pinned, and a test pass ran."),
+    ("E3", "Its outputs are compared with a public implementation's, or public weights were tested."),
+    ("E4", "A claim that joins it with other rows was decided at small scale, either way."),
+    ("E5", "It was trained with nothing changed but the hardware."),
+)
 # `<` would let a name end the script that holds the data; the two separators end a line of JavaScript, not of JSON.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def page(content: dict[str, Any], stamp: str, follow: int = 0) -> str:
-    """A whole page that needs nothing else.
+def page(content: dict[str, Any], stamp: str, root: str = "", follow: int = 0) -> str:
+    """A whole page that needs nothing but the drawing library.
 
     Args:
         content: Of `run_page.content` or `project_page.content`.
         stamp: What the page was made of; see `site.py`.
+        root: Link from the page's folder to that of `library_name`: empty, or ending with a slash.
         follow: Seconds after which the page asks its server for news; 0 for a file.
     """
     from markupsafe import Markup
 
     frame = {"generator": GENERATOR, "stamp": stamp, "follow": follow, "data": Markup(data(content))}
-    inside = {"style": _read("style.css"), "script": "\n".join(map(_read, SCRIPTS)), "plotly": _plotly()}
-    text: str = _template("page.html").render(content | frame | {name: Markup(part) for name, part in inside.items()})
+    inside = {"style": _read("style.css"), "script": "\n".join(map(_read, SCRIPTS))}
+    frame |= {"library": root + library_name()} | {name: Markup(part) for name, part in inside.items()}
+    text: str = _template("page.html").render(content | frame)
     return text
 
 
@@ -56,7 +66,7 @@ def to_json(content: Any) -> str:
 def edition() -> str:
     """Changes whenever templates, styles, scripts or the drawing library do."""
     files = sorted(TEMPLATES.iterdir())
-    content = "".join(file.read_text(encoding="utf-8") for file in files) + str(len(_plotly()))
+    content = "".join(file.read_text(encoding="utf-8") for file in files) + library_name()
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -80,7 +90,13 @@ def _environment() -> Any:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"identity": id, "json": json.dumps}  # the text is then escaped as any other
-    environment.globals |= {"number": numbers, "tone": summary.tone, "links": project_page.link}
+    environment.globals |= {
+        "number": numbers,
+        "tone": summary.tone,
+        "links": project_page.link,
+        "state": states.label,
+        "marks": EVIDENCE,
+    }
     return environment
 
 
@@ -90,7 +106,16 @@ def _read(name: str) -> str:
 
 
 @functools.cache
-def _plotly() -> str:
+def library() -> str:
+    """The drawing library, plotly's script: one file for all pages, 4.8 MB that each would hold otherwise."""
     from plotly import offline
 
-    return str(offline.get_plotlyjs())
+    return f"/* {GENERATOR}: plotly, for the pages beside and below */\n{offline.get_plotlyjs()}"
+
+
+@functools.cache
+def library_name() -> str:
+    """Its file's name, another one for another version."""
+    import plotly
+
+    return f"plotly-{plotly.__version__}.js"

@@ -5,7 +5,7 @@ from typing import Any
 from lit_vision.experiment import yamlio
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
-from lit_vision.report.dashboard import learning, misses, pictures, speed, summary
+from lit_vision.report.dashboard import calibration, learning, misses, naming, pictures, speed, states, summary
 
 Content = dict[str, Any]
 
@@ -26,20 +26,23 @@ def content(run: Run, home: str | None = None) -> Content:
     figures = {f"curve-{name}": figure for name, figure in learned.items()}
     figures |= {f"speed-{name}": figure for name, figure in speeds.items()}
     figures |= misses.miss_figures(run.diagnosis)
+    if calibrated := calibration.figure(run.diagnosis):
+        figures["calibration"] = calibrated
     if rate := learning.rate_figure(curves):
         figures["rate"] = rate
     return {
         "kind": "run",
-        "title": summary.label(run),
+        "title": naming.label(run),
         "recipe": run.recipe,
         "home": home,
-        "status": summary.status(run),
+        "status": states.label(run),
         "facts": summary.facts(run, curves),
         "answers": summary.answers(run, curves),
         "first_curves": shown,
         "more_curves": [name for name in learned if name not in shown],
         "speed_names": list(speeds),
         "paper": paper(run),
+        "bound": "paper" if of_paper(run) else "own bound",
         "relations": sorted((run.result.get("relations") or {}).items()),
         "claim": run.result.get("claim") or "",
         "pictures": pictures.of_run(run),
@@ -47,6 +50,8 @@ def content(run: Run, home: str | None = None) -> Content:
         "classes": classes(run),
         "confusions": misses.confusions(run.diagnosis),
         "task": run.diagnosis.get("task") or "",
+        "shown_score": misses.shown_score(run.diagnosis),
+        "every_score": misses.EVERY_SCORE,
         "configuration": yamlio.dump(run.config) if run.config else "",
         "figures": figures,
     }
@@ -65,6 +70,11 @@ def paper(run: Run) -> list[dict[str, str]]:
     lines[0]["tolerance"] = numbers.printed(numbers.finite(result.get("tolerance"))) if bounded else ""
     lines[0]["verdict"] = str(result.get("verdict") or "")
     return lines
+
+
+def of_paper(run: Run) -> bool:
+    """Whether a paper prints what the run is held against; else it is a bound of the recipe's own."""
+    return bool((run.result.get("card") or run.config.get("card") or {}).get("paper"))
 
 
 def _line(metric: str, expected: Any, ours: Any, stand_in: bool) -> dict[str, str]:

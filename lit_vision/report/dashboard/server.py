@@ -20,6 +20,7 @@ from lit_vision.report.dashboard.site import PAGE, Found, Site
 NEWS = "live.json"
 SECONDS = 3  # between two questions for news
 LOCAL = ("localhost", "127.0.0.1", "::1")
+SCRIPT = "text/javascript; charset=utf-8"
 HTML, JSON, TEXT = "text/html; charset=utf-8", "application/json; charset=utf-8", "text/plain; charset=utf-8"
 
 
@@ -58,6 +59,8 @@ class Server(ThreadingHTTPServer):
     def answer(self, path: str, since: str) -> tuple[HTTPStatus, str, str]:
         """Status, type and content for a decoded path; `since` is the stamp that the asking page has."""
         folder, _, name = path.removeprefix("/").rpartition("/")
+        if path == f"/{render.library_name()}":
+            return HTTPStatus.OK, SCRIPT, render.library()
         if name not in ("", PAGE, NEWS):
             return HTTPStatus.NOT_FOUND, TEXT, "no such page"
         with self.lock:
@@ -78,7 +81,7 @@ class Server(ThreadingHTTPServer):
         if name == NEWS:
             self.site.write(found)  # so that the file on the disk tells the same
             return HTTPStatus.OK, JSON, render.live(content, stamp)
-        return HTTPStatus.OK, HTML, render.page(content, stamp, SECONDS)
+        return HTTPStatus.OK, HTML, render.page(content, stamp, self.site.to_root(folder), SECONDS)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The dashboard as files: a page for each run and one for all, made again when runs change. No torch here."""
+"""The dashboard as files: a page for each run, one for all, and the drawing library that they share. No torch here."""
 
 import errno
 import hashlib
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from lit_vision.errors import InputError
 from lit_vision.report import collect
 from lit_vision.report.collect import Run
-from lit_vision.report.dashboard import project_page, render, run_page
+from lit_vision.report.dashboard import project_page, render, run_page, states
 from lit_vision.report.dashboard.project_page import Line
 from lit_vision.runs import durable
 
@@ -47,16 +47,19 @@ class Site:
     Attributes:
         base: The folder that all runs lie below: the path, or what several paths have in common.
         out: Where the pages go.
+        left_out: A line for each run that the last scan could not read.
 
     Raises:
-        InputError: From all methods, if a path is not there or a file of a run is damaged.
+        InputError: From all methods, if a path is not there, or no run can be read.
     """
 
     def __init__(self, paths: Sequence[Path], out: Path | None = None) -> None:
         self.paths = paths
         self.base = paths[0] if len(paths) == 1 else Path(os.path.commonpath([path.absolute() for path in paths]))
         self.out = out or self.base
+        self.left_out: list[str] = []
         self._lines: dict[str, tuple[str, Line]] = {}
+        self._read: dict[Path, tuple[str, Run | None, str]] = {}
 
     @property
     def is_run(self) -> bool:
@@ -66,26 +69,43 @@ class Site:
     def scan(self) -> list[Found]:
         """The runs as they are now. A link that leads out of the folder is not followed."""
         if self.is_run:
-            return [self._found("", collect.read(self.base))]
+            return [self._found("", collect.read(self.base), self._stamp_of_files(self.base))]
         root, found = self.base.resolve(), {}
-        for run in collect.find(self.paths):
-            folder = run.path.resolve()
-            if folder.is_relative_to(root):
-                key = folder.relative_to(root).as_posix()
-                found[key] = self._found(key, run)
+        self.left_out = []
+        for folder in collect.folders(self.paths):
+            place = folder.resolve()
+            if place.is_relative_to(root) and (run := self._run(folder)):
+                key = place.relative_to(root).as_posix()
+                found[key] = self._found(key, run, self._read[folder][0])
         if not found:
-            raise InputError(
-                f"no runs in {', '.join(map(str, self.paths))}; lit-vision fit leaves one for each training"
-            )
+            raise InputError(_nothing_in(self.paths, self.left_out))
         return list(found.values())
 
-    def _found(self, key: str, run: Run) -> Found:
-        states = [_state(run.path / name) for name in SOURCES]
-        return Found(key, run, _digest([render.edition(), self.home(key), *states]))
+    def _run(self, folder: Path) -> Run | None:
+        """The run in a folder, read again only when its files have changed; None for one that cannot be read."""
+        stamp = self._stamp_of_files(folder)
+        if self._read.get(folder, ("",))[0] != stamp:
+            told: list[str] = []
+            run = collect.readable(told.append)(folder)
+            self._read[folder] = (stamp, run, "".join(told))
+        _, run, fault = self._read[folder]
+        self.left_out += [fault] if fault else []
+        return run
+
+    def _stamp_of_files(self, folder: Path) -> str:
+        return _digest([_state(folder / name) for name in SOURCES])
+
+    def _found(self, key: str, run: Run, files: str) -> Found:
+        # The state too, which silence changes.
+        return Found(key, run, _digest([render.edition(), self.home(key), files, states.label(run)]))
 
     def home(self, key: str) -> str | None:
         """Link from a run's page to the page of all."""
-        return None if self.is_run else "../" * (key.count("/") + 1) + PAGE
+        return None if self.is_run else self.to_root(key) + PAGE
+
+    def to_root(self, key: str) -> str:
+        """Link from a run's page to the folder of the site; empty for the site's own page."""
+        return "../" * (key.count("/") + 1) if key else ""
 
     def run_content(self, found: Found) -> Content:
         """What stands on a run's page."""
@@ -97,11 +117,11 @@ class Site:
             if self._lines.get(entry.key, ("",))[0] != entry.stamp:
                 href = f"{quote(entry.key)}/{PAGE}"
                 self._lines[entry.key] = (entry.stamp, project_page.line(entry.run, entry.key, href, len(found)))
-        return project_page.content([self._lines[entry.key][1] for entry in found])
+        return project_page.content([self._lines[entry.key][1] for entry in found], self.left_out)
 
     def stamp(self, found: Sequence[Found]) -> str:
         """Changes when the page of all runs does."""
-        return _digest([[entry.key, entry.stamp] for entry in found])
+        return _digest([self.left_out, *([entry.key, entry.stamp] for entry in found)])
 
     def write(self, found: Sequence[Found] | None = None) -> Path:
         """Writes the pages that have changed.
@@ -113,10 +133,11 @@ class Site:
             InputError: If a page cannot be written, or a file that is no page of ours stands in its place.
         """
         found = self.scan() if found is None else found
+        self._write_library()
         for entry in found:
             file = self.out / entry.key / PAGE
             if _stamp_of(file) != entry.stamp:
-                self._write(file, render.page(self.run_content(entry), entry.stamp))
+                self._write(file, render.page(self.run_content(entry), entry.stamp, self.to_root(entry.key)))
         if self.is_run:
             return self.out / PAGE
         stamp, file = self.stamp(found), self.out / PAGE
@@ -136,6 +157,19 @@ class Site:
             os.replace(beside, file)
         except OSError as error:
             raise durable.told(error, file) from error
+
+    def _write_library(self) -> None:
+        """Puts the drawing library beside the first page, once for all pages."""
+        file, text = self.out / render.library_name(), render.library()
+        if file.is_symlink() or _state(file)[1:] != [len(text.encode())]:
+            self._write(file, text)
+
+
+def _nothing_in(paths: Sequence[Path], left_out: Sequence[str]) -> str:
+    named = ", ".join(map(str, paths))
+    if left_out:
+        return f"no run in {named} can be read; the first is {left_out[0]}"
+    return f"no runs in {named}; lit-vision fit leaves one for each training"
 
 
 def _state(file: Path) -> list[int]:

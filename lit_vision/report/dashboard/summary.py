@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from lit_vision.report import activity, numbers
+from lit_vision.report import numbers
 from lit_vision.report.collect import Run
-from lit_vision.report.dashboard import learning, misses, speed
+from lit_vision.report.dashboard import calibration, learning, misses, naming, speed, states
 from lit_vision.report.dashboard.points import Curve
 from lit_vision.report.ledger import record
 
@@ -26,30 +26,13 @@ class Answer(NamedTuple):
     section: str
 
 
-def label(run: Run) -> str:
-    """Row, seed and trial: what tells a run from its neighbours."""
-    parts = [run.row or run.recipe or run.path.name]
-    if run.seed is not None:
-        parts.append(f"seed {run.seed}")
-    if found := record.sweep(run):
-        parts.append(f"trial {found.get('trial')}")
-    return ", ".join(parts)
-
-
-def status(run: Run) -> str:
-    """The verdict of a finished run; what is known of the others."""
-    if not run.finished:
-        return "unfinished"
-    return str(run.result.get("verdict") or "no verdict")
-
-
 def tone(text: str) -> str:
-    """Colour of a verdict: `good`, `bad`, `busy` or `plain`."""
+    """Colour of a verdict or a state: `good`, `bad`, `busy` or `plain`."""
     if text.startswith(("reproduced", "within", "holds")):
         return "good"
-    if text.startswith(("missed", "does not")):
+    if text.startswith(("missed", "does not", states.DIVERGED)):
         return "bad"
-    return "busy" if text == "unfinished" else "plain"
+    return "busy" if text in (states.RUNNING, states.STOPPED) else "plain"
 
 
 def tags(run: Run) -> list[str]:
@@ -67,10 +50,11 @@ def facts(run: Run, curves: dict[str, Curve]) -> list[tuple[str, str]]:
     result, hardware = run.result, run.result.get("hardware") or {}
     found = speed.of_run(run, curves)
     pairs = [
+        ("state", states.in_words(run)),
         ("recipe", run.recipe),
         ("row", run.row or ""),
         ("seed", "" if run.seed is None else str(run.seed)),
-        ("steps", f"{activity.of(run).step if not run.finished else result.get('steps') or 0:,}"),
+        ("steps", states.progress(run)),
         ("images seen", numbers.count(numbers.finite(result.get("samples_seen")))),
         ("duration", _hours(result.get("duration_s"))),
         ("speed", f"{found.images_per_s:,.0f} images/s" if found else ""),
@@ -96,7 +80,7 @@ def _hours(seconds: Any) -> str:
 def answers(run: Run, curves: dict[str, Curve]) -> list[Answer]:
     """The questions that a run's own page answers at its head."""
     return [
-        Answer("paper", "How close to the paper?", against_paper(run), "paper"),
+        Answer("paper", f"How close to {bound(run)}?", against_expected(run), "paper"),
         Answer(
             "overfit",
             "When was it best, and did it overfit?",
@@ -113,12 +97,13 @@ def _of_diagnosis(run: Run) -> Iterator[Answer]:
     diagnosis = run.diagnosis
     if text := worst_class(run):
         yield Answer("class", "Which class is worst?", text, "classes")
-    if errors := (diagnosis.get("errors") or {}).get("all"):
-        kind, cost, count = misses.by_cost(errors)[0]
-        text = f"{kind} ({misses.MEANING[kind]}): {count:,} of them cost {cost:.3g} points of AP50."
+    if found := misses.by_cost((diagnosis.get("errors") or {}).get("all") or {}):
+        kind, cost, count = found[0]
+        of_all = "objects" if kind == "unseen" else "boxes of any score"
+        text = f"{kind} ({misses.MEANING[kind]}): {count:,} {of_all} cost {cost:.3g} points of AP50."
         yield Answer("errors", "Which kind of error costs most?", text, "errors")
-    if found := misses.confusions(diagnosis):
-        truth, predicted, count = found[0]
+    if confused := misses.confusions(diagnosis):
+        truth, predicted, count = confused[0]
         yield Answer(
             "errors",
             "What is confused most?",
@@ -126,35 +111,42 @@ def _of_diagnosis(run: Run) -> Iterator[Answer]:
             "errors",
         )
     for entry in (diagnosis.get("worst") or [])[:1]:
-        text = f"{entry.get('name')}: {entry.get('wrong')} wrong and {entry.get('missed')} missed."
+        least = misses.shown_score(diagnosis)
+        counts = f"{entry.get('wrong')} wrong and {entry.get('missed')} missed"
+        text = f"{entry.get('name')}: {counts} at scores from {least:g}."
         yield Answer("images", "Which image fails worst?", text, "pictures")
     if diagnosis.get("mistakes"):
         yield Answer("images", "Which images fail?", _mistakes(diagnosis), "pictures")
     if diagnosis.get("calibration_error") is not None:
-        yield Answer("sure", "Can its scores be trusted?", misses.calibration_in_words(diagnosis), "calibration")
+        yield Answer("sure", "Can its scores be trusted?", calibration.in_words(diagnosis), "calibration")
 
 
 def _mistakes(diagnosis: dict[str, Any]) -> str:
-    names, first = diagnosis.get("class_names") or [], diagnosis["mistakes"][0]
+    first = diagnosis["mistakes"][0]
     wrong = sum(cell[2] for cell in diagnosis.get("confusion") or [] if cell[0] != cell[1])
-    truth, guess = (str(names[first[key]]) for key in ("truth", "predicted"))
+    truth, guess = (misses.class_name(diagnosis, first.get(key)) for key in ("truth", "predicted"))
     surest = f"the surest mistake takes {truth} for {guess} (image {first.get('name')})"
     return f"{wrong} of {diagnosis.get('images')}; {surest}."
 
 
-def against_paper(run: Run) -> str:
-    """The judged figure beside the paper's, as a sentence."""
+def against_expected(run: Run) -> str:
+    """The judged figure beside the paper's or the recipe's own bound, as a sentence."""
     result = run.result
     if not result:
-        return f"Not judged yet: the run is at step {activity.of(run).step:,}."
-    ours = f"{result.get('metric')} {numbers.figure(numbers.finite(result.get('value')))}"
-    expected = numbers.finite(result.get("expected"))
-    if expected is None or result.get("stand_in"):
-        return f"{ours}: {result.get('verdict')}."
-    difference = numbers.signed((numbers.finite(result.get("value")) or 0.0) - expected)
-    return (
-        f"{ours} against {expected:g} ({difference}, tolerance {result.get('tolerance'):g}): {result.get('verdict')}."
-    )
+        return f"Not judged yet: {states.in_words(run)}, at step {states.progress(run)}."
+    value, expected = numbers.finite(result.get("value")), numbers.finite(result.get("expected"))
+    ours = f"{result['metric']} {numbers.figure(value)}"
+    if value is None or expected is None or result["stand_in"]:
+        return f"{ours}: {result.get('verdict')}.{states.of_loss(run)}"
+    tolerance = numbers.printed(numbers.finite(result.get("tolerance")))
+    difference = f"{numbers.signed(value - expected)}, tolerance {tolerance}"
+    return f"{ours} against {bound(run)}, {expected:g} ({difference}): {result.get('verdict')}.{states.of_loss(run)}"
+
+
+def bound(run: Run) -> str:
+    """Whose figure the run is held against."""
+    card = run.result.get("card") or run.config.get("card") or {}
+    return "the paper's figure" if card.get("paper") else "the recipe's own bound"
 
 
 def worst_class(run: Run) -> str:
@@ -190,9 +182,5 @@ def waiting(run: Run, curves: dict[str, Curve]) -> str:
 
 def changes(run: Run) -> str:
     """What the run changed beyond the hardware."""
-    changed = run.result.get("changed") or {}
-    if not run.finished:
-        keys = (run.config.get("origin") or {}).get("changed") or []
-        return f"Changed: {', '.join(map(str, keys))}." if keys else "Nothing beyond the hardware."
-    told = ", ".join(f"{key} {numbers.plain(value)}" for key, value in changed.items())
+    told = ", ".join(f"{key} {numbers.plain(value)}" for key, value in naming.changed(run).items())
     return f"Changed: {told}." if told else "Nothing beyond the hardware."

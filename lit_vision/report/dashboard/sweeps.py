@@ -1,17 +1,22 @@
-"""Sweeps: trials, best first; what each parameter did; parallel coordinates. No torch here."""
+"""Sweeps: trials, best first; what each parameter did; parallel coordinates. No torch here.
+
+Trials are ranked as `lit-vision sweep best` ranks them: by the last value of the sweep's own metric, the mean over
+seeds where settings were repeated. What the test pass measured chooses nothing.
+"""
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
-from lit_vision.report.dashboard import learning, points
+from lit_vision.report.dashboard import chance, learning, points
 from lit_vision.report.ledger import record
 
 WIDE = 20  # times the smallest value: above, logarithms space an axis better
 GAP = 0.07  # of an axis, between its ticks
+SEEDS = ("seed_everything", "data.seed")
 
 
 class Trial(NamedTuple):
@@ -19,13 +24,13 @@ class Trial(NamedTuple):
 
     Attributes:
         run: The run.
-        number: In the sweep.
+        number: In the sweep; for W&B's agent the id of the run.
         parameters: Dotted keys and values.
-        value: The judged figure; None while unfinished.
+        value: The last one of the sweep's metric; None while unfinished, and where it was not logged.
     """
 
     run: Run
-    number: int
+    number: int | str
     parameters: dict[str, Any]
     value: float | None
 
@@ -36,8 +41,8 @@ class Effect(NamedTuple):
     Attributes:
         value: As one would type it.
         trials: Finished ones with this value.
-        mean: Of their judged figure.
-        best: Of their judged figure.
+        mean: Of the sweep's metric.
+        best: Of the sweep's metric.
         is_best: The best trial has this value.
     """
 
@@ -53,7 +58,8 @@ class Sweep(NamedTuple):
 
     Attributes:
         name: Of the sweep.
-        metric: The judged figure.
+        metric: What ranks its trials.
+        lower: Whether small values of it are good.
         trials: Finished ones best first, then the others by number.
         varied: Parameters with more than one value.
         fixed: Those with one, and the value.
@@ -61,6 +67,7 @@ class Sweep(NamedTuple):
 
     name: str
     metric: str
+    lower: bool
     trials: list[Trial]
     varied: list[str]
     fixed: dict[str, Any]
@@ -72,7 +79,7 @@ class Sweep(NamedTuple):
 
     def effects(self, key: str) -> list[Effect]:
         """By value of one parameter, best mean first."""
-        choose = min if learning.lower_is_better(self.metric) else max
+        choose = min if self.lower else max
         groups: dict[str, list[float]] = {}
         for trial in self.finished:
             if trial.value is not None and key in trial.parameters:
@@ -95,39 +102,94 @@ def of_runs(runs: Sequence[Run]) -> list[Sweep]:
 
 
 def _sweep(name: str, runs: list[Run]) -> Sweep:
-    metric = next((str(run.result["metric"]) for run in runs if run.result.get("metric")), "")
-    trials = [_trial(run) for run in runs]
-    sign = 1 if learning.lower_is_better(metric) else -1
-    trials.sort(key=lambda trial: (trial.value is None, sign * (trial.value or 0.0), trial.number))
+    metric, lower = _metric(runs)
+    trials = [_trial(run, metric) for run in runs]
+    trials.sort(key=_rank(trials, lower))
     keys = list(dict.fromkeys(key for trial in trials for key in trial.parameters))
     values = {key: {numbers.plain(trial.parameters.get(key)) for trial in trials} for key in keys}
     fixed = {key: trials[0].parameters.get(key) for key in keys if len(values[key]) == 1}
-    return Sweep(name, metric, trials, [key for key in keys if key not in fixed], fixed)
+    return Sweep(name, metric, lower, trials, [key for key in keys if key not in fixed], fixed)
 
 
-def _trial(run: Run) -> Trial:
+def _metric(runs: Sequence[Run]) -> tuple[str, bool]:
+    """What the sweep file ranks by, and whether low is good; where no trial says it, the validation's judged figure."""
+    told = next((found for run in runs if "metric" in (found := record.sweep(run))), None)
+    if told:
+        return told["metric"], told.get("goal", "minimize") == "minimize"
+    name = next((f"val/{name}" for run in runs if (name := learning.judged(run))), "")
+    return name, learning.lower_is_better(name)
+
+
+def _trial(run: Run, metric: str) -> Trial:
     found = record.sweep(run)
-    value = numbers.finite(run.result.get("value"))
-    return Trial(run, int(found.get("trial") or 0), dict(found.get("parameters") or {}), value)
+    logged = run.curve(metric)[1] if run.finished else []
+    value = numbers.finite(logged[-1]) if logged else None
+    number = found.get("trial")
+    return Trial(run, 0 if number is None else number, dict(found.get("parameters") or {}), value)
+
+
+def _rank(trials: Sequence[Trial], lower: bool) -> Callable[[Trial], tuple[Any, ...]]:
+    """Sorts by the mean over the seeds of a setting, settings with fewer seeds than others after them."""
+    groups: dict[str, list[float]] = {}
+    for trial in trials:
+        if trial.value is not None:
+            groups.setdefault(_setting(trial), []).append(trial.value if lower else -trial.value)
+    most = max(map(len, groups.values()), default=1)
+
+    def key(trial: Trial) -> tuple[Any, ...]:
+        number = (isinstance(trial.number, str), trial.number)
+        if trial.value is None:
+            return (True, False, 0.0, "", 0.0, number)
+        members = groups[_setting(trial)]
+        mean, value = statistics.fmean(members), trial.value if lower else -trial.value
+        return (False, len(members) < most, mean, _setting(trial) if most > 1 else "", value, number)
+
+    return key
+
+
+def _setting(trial: Trial) -> str:
+    """The parameters without the seeds, as text."""
+    return repr(sorted((key, numbers.plain(value)) for key, value in trial.parameters.items() if key not in SEEDS))
 
 
 def in_words(sweep: Sweep) -> str:
-    """What the best trial changed and what that brought, as a sentence."""
+    """What the best trial changed, what that brought, and whether chance explains it."""
+    done = sum(trial.run.finished for trial in sweep.trials)
     if not sweep.finished:
-        return f"None of its {len(sweep.trials)} trials has finished."
+        none = (
+            f"No trial has logged {sweep.metric or 'a validation'}, so none is called best; the test set chooses none."
+        )
+        return none if done else f"None of its {len(sweep.trials)} trials has finished."
     best, worst = sweep.finished[0], sweep.finished[-1]
     setting = ", ".join(f"{key} {numbers.plain(best.parameters.get(key))}" for key in sweep.varied)
     told = f"Best is trial {best.number} with {setting or 'the same parameters as all'}: "
-    told += f"{sweep.metric} {numbers.figure(best.value)}"
+    told += f"{sweep.metric} {numbers.figure(best.value)}{_over_seeds(sweep, best)}"
     if best is worst:
         return f"{told}, the only one finished."
     differing = [key for key in sweep.varied if best.parameters.get(key) != worst.parameters.get(key)]
     other = ", ".join(f"{key} {numbers.plain(worst.parameters.get(key))}" for key in differing)
-    return f"{told}; the worst, trial {worst.number} with {other or 'the same'}, reached {numbers.figure(worst.value)}."
+    told += f"; the worst, trial {worst.number} with {other or 'the same'}, reached {numbers.figure(worst.value)}."
+    others = [(str(trial.number), trial.run) for trial in sweep.finished[1:]]
+    return " ".join(text for text in (told, _chosen_on(sweep), _ties(sweep), chance.in_words(best.run, others)) if text)
+
+
+def _over_seeds(sweep: Sweep, best: Trial) -> str:
+    values = [t.value for t in sweep.finished if t.value is not None and _setting(t) == _setting(best)]
+    return f" (mean of {len(values)} seeds {numbers.figure(statistics.fmean(values))})" if len(values) > 1 else ""
+
+
+def _chosen_on(sweep: Sweep) -> str:
+    return f"The sweep ranks by {sweep.metric}: its best is chosen on test images." if "test/" in sweep.metric else ""
+
+
+def _ties(sweep: Sweep) -> str:
+    first, *rest = sweep.finished
+    equal = [str(trial.number) for trial in rest if trial.value == first.value]
+    return f"It shares that value with trial {', '.join(equal)}: the lower number goes first." if equal else ""
 
 
 def axes(sweep: Sweep) -> list[dict[str, Any]]:
-    """Parallel coordinates: an axis for each varied parameter and one for the judged figure.
+    """Parallel coordinates: an axis for each varied parameter and one for the sweep's metric.
 
     Each has `label`, `at` (the position of each finished trial between 0 and 1, None without a value) and `ticks`
     (position and text). Numbers over a wide range are spaced by their logarithm.

@@ -1,14 +1,16 @@
 """Lines of the ledger: every row of every recipe, run or not, and every way in which it was changed. No torch here."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from lit_vision.experiment import recipes, verdicts
 from lit_vision.experiment.card import Card, Row
-from lit_vision.report import numbers
+from lit_vision.report import identity, numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.ledger.record import Entry, Figure
-from lit_vision.report.ledger.variants import Variant
+from lit_vision.report.ledger.variants import Variant, spelled
 
 UNKNOWN = "its recipe is none of this suite: judged by its own card"
 GONE = "the recipe has no such row any more: judged by the run's own card"
@@ -30,7 +32,25 @@ def entries(variants: Sequence[Variant]) -> list[Entry]:
         gone = [variant for variant in variants if variant.recipe == name and variant.row not in card.rows]
         found += [_entry(variant, variant.own_card, "", known=False, note=GONE) for variant in gone]
     own = [variant for variant in variants if variant.recipe not in known]
-    return found + [_entry(variant, variant.own_card, "", known=False, note=UNKNOWN) for variant in own]
+    found += [_entry(variant, variant.own_card, "", known=False, note=UNKNOWN) for variant in own]
+    return [_told_apart(entry, found) for entry in found]
+
+
+def _told_apart(entry: Entry, found: Sequence[Entry]) -> Entry:
+    """The line, with a note where others of its name and changes had another configuration."""
+    name = (entry.recipe, entry.row, spelled(entry.changed))
+    others = [other for other in found if other.runs and (other.recipe, other.row, spelled(other.changed)) == name]
+    if not entry.runs or len(others) < 2:
+        return entry
+    settings = [identity.experiment(other.runs[-1]) for other in others]
+    keys = [key for key in dict.fromkeys(key for leaves in settings for key in leaves) if _differs(key, settings)]
+    shown = ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
+    note = f"runs of this name had {len(others)} configurations, which are not averaged: {shown or 'some keys'} differ"
+    return dataclasses.replace(entry, notes=(*entry.notes, note))
+
+
+def _differs(key: str, settings: Sequence[dict[str, Any]]) -> bool:
+    return any(leaves.get(key) != settings[0].get(key) for leaves in settings)
 
 
 def _row(recipe: str, name: str, card: Card, variants: Sequence[Variant], level: str) -> Iterator[Entry]:

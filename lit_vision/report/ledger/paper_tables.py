@@ -13,7 +13,7 @@ from lit_vision.report.ledger.ledger import Ledger
 from lit_vision.report.ledger.record import Cost, Entry, Figure, JudgedRelation, Table, Unfinished
 
 NUMERIC = frozenset(
-    {"paper", "expected", "ours", "n", "difference", "tolerance", "images seen", "seed", "value", "step"}
+    {"paper", "expected", "own bound", "ours", "n", "difference", "tolerance", "images seen", "seed", "value", "step"}
 )
 FULL, STAND_INS = "Full scale", "Stand-ins"
 SAY_OF_STAND_INS = (
@@ -44,6 +44,8 @@ def _summary(ledger: Ledger, every_row: bool) -> Iterator[str]:
     finished = sum(len(entry.runs) for entry in entries)
     yield f"{finished} finished run(s), {len(ledger.unfinished)} unfinished."
     verdicts = Counter(str(entry.verdict) for entry in entries if entry.runs)
+    if any(entry.judged.spread is not None for entry in entries):
+        yield "± is the standard deviation over the seeds (n - 1)."
     if verdicts:
         yield "Rows: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) + "."
     idle = [table for table in ledger.tables if not table.ran]
@@ -115,13 +117,20 @@ def _figure(figure: Figure, tolerance: float | None, table: Table) -> dict[str, 
     # A changed run is not held against the paper: it gets neither a difference nor a tolerance.
     cells = {
         "metric": figure.metric,
-        "paper" if table.paper and not table.stand_in else "expected": numbers.printed(figure.expected),
+        _bound(table): numbers.printed(figure.expected),
         "ours": numbers.spread(figure.mean, figure.spread),
         "n": str(len(figure.values) or "-"),
     }
     if table.keys:
         return cells
     return cells | {"difference": numbers.signed(figure.difference), "tolerance": numbers.printed(tolerance)}
+
+
+def _bound(table: Table) -> str:
+    """What the column of expected figures is called: a recipe of no paper has set its own bound."""
+    if not table.paper:
+        return "own bound"
+    return "expected" if table.stand_in else "paper"
 
 
 def _cost(cost: Cost) -> dict[str, str]:

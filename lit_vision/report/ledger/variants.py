@@ -1,17 +1,14 @@
-"""Finished runs grouped into variants: same recipe, same row, same changes, so that only the seed differs. No torch."""
+"""Finished runs grouped into variants: same recipe, row and configuration, so that only the seed differs. No torch."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
 from lit_vision.experiment.card import Card, Row
-from lit_vision.report import activity
+from lit_vision.report import activity, identity
 from lit_vision.report.collect import Run
-
-NEEDED = ("recipe", "row", "metric", "figures", "changed", "stand_in", "seed")
 
 
 @dataclass(frozen=True)
@@ -67,22 +64,25 @@ class Variant:
 def group(runs: Iterable[Run]) -> list[Variant]:
     """Variants of the finished runs, in the order of recipe and row, with the fewest changes first.
 
-    Raises:
-        InputError: If a `result.json` lacks what every result has.
+    Names are not enough: two files may be called the same, and a recipe may have been edited between two runs. Of such
+    variants the one with the newest run comes last.
     """
-    found: dict[tuple[str, str, str], list[Run]] = {}
+    found: dict[tuple[str, str, str, str], list[Run]] = {}
     for run in runs:
         if run.finished:
-            check(run)
             result = run.result
-            key = (result["recipe"], result["row"] or "", spelled(result["changed"]))
+            key = (result["recipe"], result["row"] or "", spelled(result["changed"]), identity.spelled(run))
             found.setdefault(key, []).append(run)
-    return [
+    variants = [
         Variant(recipe, row, members[0].result["changed"], tuple(sorted(members, key=_age)))
-        for (recipe, row, _), members in sorted(
-            found.items(), key=lambda item: (item[0][:2], len(item[0][2]), item[0][2])
-        )
+        for (recipe, row, _, _), members in found.items()
     ]
+    return sorted(variants, key=_order)
+
+
+def _order(variant: Variant) -> tuple[Any, ...]:
+    text = spelled(variant.changed)
+    return (variant.recipe, variant.row, len(text), text, _age(variant.runs[-1]))
 
 
 def spelled(changed: dict[str, Any]) -> str:
@@ -92,23 +92,3 @@ def spelled(changed: dict[str, Any]) -> str:
 
 def _age(run: Run) -> tuple[float, str]:
     return activity.of(run).time, str(run.path)
-
-
-def check(run: Run) -> None:
-    """Checks that a finished run's `result.json` holds what every result has.
-
-    Raises:
-        InputError: Names the file and what it lacks.
-    """
-    missing = [key for key in NEEDED if key not in run.result]
-    if missing:
-        raise InputError(
-            f"{run.folder.result} has no {missing[0]!r}, so it is no result of this suite;\n"
-            "restore it, or move its folder elsewhere"
-        )
-    for key in ("figures", "changed"):
-        if not isinstance(run.result[key], dict):
-            raise InputError(
-                f"{run.folder.result}: {key!r} should be a mapping, got {run.result[key]!r:.60};\n"
-                "restore it, or move its folder elsewhere"
-            )

@@ -112,6 +112,7 @@ const Page = (() => {
 
   return {
     start() {
+      document.getElementById("no-library").hidden = typeof Plotly !== "undefined";
       Figures.start();
       Figures.take(data);
       const seconds = +root.dataset.follow;

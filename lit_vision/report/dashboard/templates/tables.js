@@ -1,4 +1,5 @@
-// Sorting and filtering of tables. Both survive when a table's content is replaced.
+// Sorting and filtering of tables. Both survive when a table's content is replaced; filters stand in the address, so
+// that they survive a reload and can be sent to others.
 const Tables = (() => {
   const sorted = {}; // by table id: column and direction
   const FILTERS = ["recipe", "row", "tag", "status"];
@@ -39,9 +40,24 @@ const Tables = (() => {
       && (!wanted.text || but === "text" || element.textContent.toLowerCase().includes(wanted.text.toLowerCase()));
   }
 
+  function remember(wanted) {
+    const query = new URLSearchParams(Object.entries(wanted).filter(([, text]) => text)).toString();
+    history.replaceState(null, "", `${location.pathname}${query && "?"}${query}${location.hash}`);
+  }
+
+  function recall() {
+    for (const [name, text] of new URLSearchParams(location.search)) {
+      const field = form() && form().elements.namedItem(name);
+      if (!field) continue;
+      if (field.tagName === "SELECT") field.append(new Option(text, text));
+      field.value = text;
+    }
+  }
+
   function filter() {
     if (!form()) return;
     const wanted = chosen();
+    remember(wanted);
     for (const element of document.querySelectorAll("tr[data-recipe]")) element.hidden = !fits(element, wanted);
     for (const group of document.querySelectorAll("[data-group]")) group.hidden = !group.querySelector("tr[data-recipe]:not([hidden])");
     offer(wanted);
@@ -86,6 +102,7 @@ const Tables = (() => {
       document.addEventListener("input", (event) => { if (event.target.closest("#filters")) filter(); });
       document.addEventListener("reset", () => setTimeout(filter));
       document.addEventListener("submit", (event) => event.preventDefault());
+      recall();
       filter();
     },
   };
