@@ -47,10 +47,24 @@ class ImageData(DataModule[Split]):
         super().__init__(class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed)
         if not 0 <= val_fraction < 1:
             raise InputError(f"data.val_fraction is {val_fraction}; it must be at least 0 and below 1")
+        if len(self.class_names) == 1:
+            raise InputError(
+                f"{type(self).__name__}: {self.class_names[0]!r} is the only class, so there is nothing to tell apart; "
+                "give at least two"
+            )
         self.val_fraction = val_fraction
 
     def complete(self, splits: dict[str, Split]) -> dict[str, Split]:
-        """Splits validation off training, where there is none and it is what training watches."""
+        """Splits validation off training, where there is none and it is what training watches.
+
+        Raises:
+            InputError: If a share is asked for beside a val split, or neither is there.
+        """
+        if "val" in splits and self.val_fraction:
+            raise InputError(
+                f"data.val_fraction {self.val_fraction:g} asks for a share of train, but there is a val split of "
+                f"{len(splits['val'])} images;\nset data.val_fraction to 0, or leave the val split out"
+            )
         return splits | self._split_off(splits) if "val" not in splits and self.monitor == "val" else splits
 
     def image_names(self, split: str) -> dict[int, str]:
@@ -114,4 +128,11 @@ def _bytes_of(images: Sequence[Path] | Tensor) -> bytes:
     if isinstance(images, Tensor):
         return images[:: max(1, len(images) // 256)].numpy().tobytes()
     # Where the data lie is no part of what they are: folder, name and size of each file.
-    return "\n".join(f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in images).encode()
+    return "\n".join(f"{path.parent.name}/{path.name} {_size(path)}" for path in images).encode()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:  # a link that ends nowhere, or a file removed since
+        raise InputError(f"{path}: cannot be read ({error.strerror}); replace or remove it") from None

@@ -7,6 +7,7 @@ import torch
 
 from lit_vision.data.base import ImageData
 from lit_vision.data.fetch import catalog
+from lit_vision.data.formats import lists
 from lit_vision.data.image_folder import SUFFIXES, class_names, find_splits, list_images
 from lit_vision.data.pipelines import photos
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Split
@@ -116,7 +117,7 @@ def ground_truth(devkit: Path) -> list[str]:
     file = devkit / GROUND_TRUTH
     if not file.is_file():
         raise InputError(f"{file} is missing; unpack the devkit whole")
-    lines = file.read_text().split()
+    lines = lists.lines(file)
     for number, line in enumerate(lines, 1):
         if line not in wnids:
             raise InputError(

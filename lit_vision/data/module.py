@@ -1,6 +1,7 @@
 """What every data module does: batch sizes, loaders, and where a run stands in its data."""
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
@@ -53,6 +54,10 @@ class DataModule(L.LightningDataModule, Generic[S]):
         for key, number in numbers.items():
             if number is not None and number < 1:
                 raise InputError(f"data.{key} is {number}; it must be at least 1")
+        if num_workers < 0:
+            raise InputError(f"data.num_workers is {num_workers}; it must be at least 0 (read in the main process)")
+        if twice := [name for name, times in Counter(class_names).items() if times > 1]:
+            raise InputError(f"the class name {twice[0]!r} is there twice; results are told by class name")
         self.class_names = list(class_names)
         self.pipeline = pipeline
         self.batch_size = batch_size
@@ -211,6 +216,8 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def _eval_loader(self, split: S) -> Iterable[Batch[Any]]:
         rank, world_size = self._place_in_world()
+        if not len(split):
+            raise InputError(f"{type(self).__name__}: the split to evaluate holds no image; see data.val and data.test")
         batches = EvalBatches(len(split), self.eval_batch_size, rank, world_size)
         # A rank without a batch would miss DDP's broadcast of buffers and the metrics' gathering, and stall the others.
         if batches.count < world_size:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
@@ -28,7 +29,8 @@ def read(path: Path) -> Tensor:
     """Decodes a file as RGB.
 
     Greyscale and palette images become colour; transparency is laid over white; CMYK is converted (Adobe's inverted
-    files too); 16-bit greys keep their high byte; EXIF rotation is applied; the content counts, not the suffix.
+    files too); 16-bit greys keep their high byte; greys in floating point may span 0..1 or 0..255; EXIF rotation is
+    applied; the content counts, not the suffix.
 
     Args:
         path: JPEG, PNG, or anything else that Pillow reads.
@@ -37,7 +39,7 @@ def read(path: Path) -> Tensor:
         uint8 [3, H, W].
 
     Raises:
-        InputError: If the file is missing, truncated or no image; names it.
+        InputError: If the file is missing, truncated or no image, or its values have no such span; names it.
     """
     try:
         with Image.open(path) as image:
@@ -46,6 +48,8 @@ def read(path: Path) -> Tensor:
         raise InputError(f"{path}: there is no such file") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that can be read; replace or remove it") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except Exception as error:  # Pillow's parsers raise whatever broken bytes lead them to
         raise InputError(f"{path}: the image is damaged ({error}); replace or remove it") from None
     # Left channels-last in memory, as decoded: torchvision resizes that three times as fast.
@@ -92,8 +96,18 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         # Pillow clips 16-bit greys at 255 when it converts them; the high byte is the picture.
         grey = np.asarray(image, dtype=np.int64) // 256
         return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        return Image.fromarray(_bytes_of(np.asarray(image, dtype=np.float64))).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, coloured).convert("RGB")
     return image.convert("RGB")
+
+
+def _bytes_of(grey: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Greys in floating point as bytes. Pillow would cut 0..1 to 0 and 1, which is black."""
+    low, high = float(grey.min()), float(grey.max())
+    if not (low >= 0 and high <= 255):  # also where one is NaN
+        raise InputError(f"its values span {low:g} to {high:g}, not 0..1 or 0..255; convert it to 8 or 16 bits")
+    return (grey * (255 if high <= 1 else 1)).round().astype(np.uint8)

@@ -53,6 +53,8 @@ class TrainBatches:
         accumulate: int = 1,
         groups: torch.Tensor | None = None,
     ) -> None:
+        if not num_samples:
+            raise InputError("there are no training images; see data.root and data.train")
         if num_samples < batch_size:
             raise InputError(
                 f"data.batch_size is {batch_size}, but there are only {num_samples} training images; "

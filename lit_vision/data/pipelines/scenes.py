@@ -16,6 +16,7 @@ from lit_vision.data.pipelines.collate import collate_boxes
 from lit_vision.data.pipelines.photos import IMAGENET_MEAN, IMAGENET_STD
 from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
+from lit_vision.data.pipelines.transforms import Rounding, ShortSide
 from lit_vision.errors import InputError
 from lit_vision.types import Batch, Sample, Target
 
@@ -125,7 +126,12 @@ def without_empty(target: Target) -> Target:
 
 
 def short_side(
-    train: Sequence[int] = (800,), test: int = 800, cap: int = 1333, flip: bool = True, extra: Sequence[Transform] = ()
+    train: Sequence[int] = (800,),
+    test: int = 800,
+    cap: int = 1333,
+    flip: bool = True,
+    extra: Sequence[Transform] = (),
+    rounding: Rounding = "nearest",
 ) -> BoxPipeline:
     """The papers' resizing: the short side to a size, or less where the long side would pass its cap.
 
@@ -135,12 +141,7 @@ def short_side(
         cap: Longest long side.
         flip: Whether images are mirrored half of the time (all of the papers' augmentation).
         extra: Further transforms of training images, after the resizing.
+        rounding: See `ShortSide`; torchvision's weights were trained and scored with `floor`.
     """
     mirror: list[Transform] = [v2.RandomHorizontalFlip()] if flip else []
-    return BoxPipeline([resize(train, cap), *mirror, *extra], [resize([test], cap)])
-
-
-def resize(sides: Sequence[int], cap: int) -> Transform:
-    """Resizes to a short side drawn from `sides`, the long one at most `cap`."""
-    transform: Transform = v2.RandomShortestSize(list(sides), max_size=cap, antialias=True)
-    return transform
+    return BoxPipeline([ShortSide(train, cap, rounding), *mirror, *extra], [ShortSide([test], cap, rounding)])

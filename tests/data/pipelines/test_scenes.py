@@ -52,6 +52,50 @@ def test_the_short_side_goes_to_its_size_unless_the_long_one_passes_the_cap():
     assert pipeline.prepare(torch.zeros((3, 40, 400), dtype=torch.uint8)).shape == (3, 10, 100)
 
 
+@pytest.mark.parametrize(
+    ("rounding", "size", "expected"),
+    [
+        ("nearest", (334, 500), (800, 1198)),  # 500 * 800 / 334 is 1197.6
+        ("floor", (334, 500), (799, 1197)),  # in floating point 800 / 334 * 334 is 799.99…
+        ("nearest", (333, 500), (800, 1201)),
+        ("floor", (333, 500), (800, 1201)),
+        ("nearest", (300, 700), (571, 1333)),  # by the cap: 300 * 1333 / 700 is 571.29
+        ("nearest", (301, 700), (573, 1333)),  # 573.19
+        ("nearest", (427, 640), (800, 1199)),  # 1199.06
+        ("nearest", (480, 640), (800, 1067)),  # 1066.67
+        ("floor", (480, 640), (800, 1066)),
+        ("nearest", (1, 5000), (1, 1333)),
+    ],
+)
+def test_sides_are_rounded_as_the_authors_code_does_or_as_torchvision(rounding, size, expected):
+    pipeline = short_side(rounding=rounding)
+    assert pipeline.eval.transforms[0].size(*size, 800) == expected
+    assert pipeline.eval.transforms[0].size(*size[::-1], 800) == expected[::-1]
+
+
+def test_floor_is_torchvisions():
+    ours = short_side(rounding="floor").eval.transforms[0]
+    theirs = v2.RandomShortestSize([800], max_size=1333)
+    for height, width in ((334, 500), (480, 640), (427, 640), (612, 612), (375, 1242), (1242, 375)):
+        image = torch.zeros((3, height, width), dtype=torch.uint8)
+        assert ours.size(height, width, 800) == theirs.make_params([image])["size"]
+
+
+def test_rounded_sizes_reach_the_image_and_its_boxes():
+    image = torch.zeros((3, 34, 51), dtype=torch.uint8)
+    moved = apply(short_side([80], cap=200, flip=False).train, image, target((0, 0, 51, 34), size=(34, 51)))
+    assert moved.image.shape == (3, 80, 120)
+    assert moved.target.boxes.tolist() == [pytest.approx([0, 0, 120, 80])]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [({"train": [0]}, "short side"), ({"test": -1}, "short side"), ({"cap": 0}, "cap")]
+)
+def test_sizes_that_are_none(options, name):
+    with pytest.raises(InputError, match=rf"the pipeline's {name} is -?\d; it must be at least 1 pixel"):
+        short_side(**options)
+
+
 def test_objects_that_a_crop_removes_are_not_trained_on():
     cropped = target((0, 0, 10, 10), (20, 20, 20, 30), (5, 5, 6, 6))
     kept = without_empty(cropped)
@@ -170,7 +214,7 @@ def test_voc_unions_and_the_test_split_without_annotations(tmp_path):
     module = VOC(root, train="07+12", batch_size=2, keep_empty=True)
     module.setup()
     assert len(module.splits["train"]) == 14
-    assert module.splits["train"].image_ids.tolist() == list(range(14))
+    assert module.splits["train"].image_ids.tolist() == [*range(2007000, 2007007), *range(2012000, 2012007)]
     assert len(module.splits["test"]) == 3
     assert module.monitor == "test"
     assert module.num_classes == 20
