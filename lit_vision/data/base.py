@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lit_vision.data import shared
 from lit_vision.data.module import DataModule, Monitor
 from lit_vision.data.pipelines import decode, sampler
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Split, name_of, named
@@ -30,6 +31,7 @@ class ImageData(DataModule[Split]):
         monitor: What validation runs on while training; `test` where a paper shows test curves: nothing is split off.
         num_workers: See `DataModule`.
         seed: See `DataModule`.
+        overlap: See `DataModule`.
     """
 
     def __init__(
@@ -43,8 +45,11 @@ class ImageData(DataModule[Split]):
         monitor: Monitor = "val",
         num_workers: int = 0,
         seed: int = 0,
+        overlap: shared.Policy = "warn",
     ) -> None:
-        super().__init__(class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed)
+        super().__init__(
+            class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed, overlap
+        )
         if not 0 <= val_fraction < 1:
             raise InputError(f"data.val_fraction is {val_fraction}; it must be at least 0 and below 1")
         if len(self.class_names) == 1:
@@ -74,6 +79,10 @@ class ImageData(DataModule[Split]):
     def name_of(self, split: Split, index: int) -> str:
         """Class folder and file of an image, or its position where images are no files."""
         return name_of(split, index)
+
+    def sources(self, split: Split) -> shared.Sources:
+        """The files, or the pixels in memory."""
+        return split.images if isinstance(split.images, Tensor) else [str(path) for path in split.images]
 
     def original(self, split: str, image_id: int) -> Tensor:
         """An image of a split as its file has it, uint8 [3, H, W]; its number is its position."""

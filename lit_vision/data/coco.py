@@ -18,6 +18,11 @@ from lit_vision.errors import InputError
 Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]
 
 _CATEGORIES = [Category(*entry) for entry in COCO_CATEGORIES]
+_IMAGES = {
+    **{"train2017": 118_287, "val2017": 5_000, "test-dev2017": 20_288},
+    **{"train2014": 82_783, "val2014": 40_504, "minival2014": 5_000, "valminusminival2014": 35_504},
+    "trainval35k": 118_287,
+}
 _PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
 
 
@@ -141,6 +146,10 @@ class COCO(BoxData):
         """Both splits, or of them the images asked for."""
         splits = super().read()
         return splits if self.only is None else {name: _chosen(split, self.only) for name, split in splits.items()}
+
+    def official(self) -> dict[str, int]:
+        """Images of the chosen splits, those without objects included."""
+        return {split: _IMAGES[name] for split, name in self.names.items()}
 
     def nominal_train(self) -> int:
         """Training images with annotations, of 118,287 in all."""

@@ -15,6 +15,7 @@ from lit_vision.errors import InputError
 
 CLASSES = 1000
 TRAIN_IMAGES = 1_281_167
+VAL_IMAGES = 50_000
 DEVKIT = "ILSVRC2012_devkit_t12"
 META = "data/meta.mat"
 GROUND_TRUTH = "data/ILSVRC2012_validation_ground_truth.txt"
@@ -70,6 +71,10 @@ class ImageNet(ImageData):
                 "the whole tree: lit-vision data where imagenet"
             )
         return {split: self._read(split, folder) for split, folder in self.folders.items()}
+
+    def official(self) -> dict[str, int]:
+        """Images of the training and the validation set."""
+        return {"train": TRAIN_IMAGES, "val": VAL_IMAGES}
 
     def nominal_train(self) -> int:
         """Training images of the whole set."""

@@ -129,6 +129,10 @@ class VOC(BoxData):
         train = findings.join([self._read(year, name) for year, name in _TRAIN[self.train_set]])
         return {"train": train, "test": self._read(f"20{self.test_set}", "test")}
 
+    def official(self) -> dict[str, int]:
+        """Images of the training lists, and of the test list."""
+        return {"train": _IMAGES[self.train_set], "test": {"07": 4952, "12": 10_991}[self.test_set]}
+
     def nominal_train(self) -> int:
         """Images of the training lists."""
         return _IMAGES[self.train_set]

@@ -232,7 +232,7 @@ def test_val_fraction_beside_a_val_split():
         ({"num_workers": -1}, "data.num_workers is -1; it must be at least 0 (read in the main process)"),
         (
             {"names": "a"},
-            "Numbered: 'a' is the only class, so there is nothing to tell apart; give two classes or more",
+            "Numbered: 'a' is the only class, so there is nothing to tell apart; give at least two",
         ),
         ({"names": "aba"}, "the class name 'a' is there twice; results are told by class name"),
     ],
