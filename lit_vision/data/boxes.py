@@ -128,6 +128,12 @@ class BoxData(DataModule[Annotations]):
         sizes = self.splits["train"].sizes
         return (sizes[:, 0] > sizes[:, 1]).long()
 
+    def eval_groups(self, split: Annotations) -> Tensor:
+        """By the shape that an image is padded to: a larger neighbour would add a border that convolutions see."""
+        shapes = torch.tensor(self.boxes.padded_shapes(split.sizes)).reshape(-1, 2)
+        found: Tensor = shapes.unique(dim=0, return_inverse=True)[1]
+        return found
+
     def fingerprint(self) -> str:
         """A short hash of what the splits hold: names, sizes and objects of all images."""
         found = hashlib.sha256(repr(self.class_names).encode())

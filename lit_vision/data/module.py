@@ -26,14 +26,15 @@ class DataModule(L.LightningDataModule, Generic[S]):
     """Splits of a data set, and a pipeline that turns them into batches.
 
     Subclasses know `class_names` at construction and implement `read` and `fingerprint`. After `setup`, `splits` holds
-    the splits as the loaders take them, `mean` and `std` are the model's input statistics, `found` are the numbers of images that
-    were found of each split, and `overlaps` those evaluated images that are also trained on (see `shared.watch`).
+    the splits as the loaders take them, `mean` and `std` are the model's input statistics, `found` is the number of
+    images of each split, and `overlaps` tells which evaluated ones are also trained on (see `shared.watch`).
 
     Args:
         class_names: Names by class index.
         pipeline: How images become batches.
         batch_size: Images per optimiser step, over all devices and accumulation steps, as papers print it.
-        eval_batch_size: Images per process and evaluation step; does not depend on the number of devices.
+        eval_batch_size: Images per process and evaluation step; does not depend on the number of devices. No figure
+            depends on it: images that would be padded to different shapes are not evaluated together.
         max_per_device: Most images that a device takes at once; the command sets the accumulation it needs.
         monitor: What validation runs on while training; `test` where a paper shows test curves.
         num_workers: Reader processes, for images that are read from disk.
@@ -199,6 +200,10 @@ class DataModule(L.LightningDataModule, Generic[S]):
         """Group of each training image, int64 [N]; a batch holds one group as far as numbers allow. None: one group."""
         return None
 
+    def eval_groups(self, split: S) -> Tensor | None:
+        """Group of each evaluated image, int64 [N]; a batch holds one group. None: one group."""
+        return None
+
     def train_dataloader(self) -> Iterable[Batch[Any]]:
         """Training batches from where the run stands."""
         self._batches = self._train_batches()
@@ -246,7 +251,8 @@ class DataModule(L.LightningDataModule, Generic[S]):
         rank, world_size = self._place_in_world()
         if not len(split):
             raise InputError(f"{type(self).__name__}: the split to evaluate holds no image; see data.val and data.test")
-        batches = EvalBatches(len(split), self.eval_batch_size, rank, world_size)
+        groups = self.eval_groups(split)
+        batches = EvalBatches(len(split), self.eval_batch_size, rank, world_size, groups)
         # A rank without a batch would miss DDP's broadcast of buffers and the metrics' gathering, and stall the others.
         if batches.count < world_size:
             raise InputError(

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torchvision.transforms import v2
 
 from lit_vision.data.boxes import BoxData
@@ -161,6 +162,49 @@ def test_only_some_images_by_id(data):
     module.setup()
     assert module.splits["train"].image_ids.tolist() == [10_000, 10_001]
     assert module.num_classes == 80
+
+
+def mixed(tmp_path, size):
+    """A validation split of images of many shapes."""
+    voc.folder(tmp_path, {"train": 2, "val": 6}, first=1)
+    for number, (height, width) in enumerate([(70, 50), (50, 70), (70, 51), (40, 90), (69, 50), (90, 40)], 3):
+        shown = voc.objects(1, number, voc.USED)
+        voc.image(tmp_path, f"{number:06}", shown, size=(height, width))
+    return VocFormat(str(tmp_path), batch_size=2, eval_batch_size=size, test=None, pipeline=short_side([40], 40, 80))
+
+
+def test_no_image_is_padded_for_a_larger_neighbour(tmp_path):
+    """What an image is padded to, and so what is found in it, does not depend on `eval_batch_size`."""
+    canvas = {}
+    for size in (1, 2, 4):
+        shown = batches(mixed(tmp_path, size), "val_dataloader")
+        canvas[size] = {
+            int(target.image_id): image
+            for batch in shown
+            for image, target in zip(batch.images, batch.targets, strict=True)
+        }
+    assert sorted(canvas[1]) == [3, 4, 5, 6, 7, 8]
+    assert len({image.shape for image in canvas[1].values()}) == 3
+    for size in (2, 4):
+        assert canvas[size].keys() == canvas[1].keys()
+        assert all(torch.equal(canvas[size][number], image) for number, image in canvas[1].items())
+
+
+def test_shapes_are_known_before_an_image_is_read(tmp_path):
+    sizes = torch.tensor([[334, 500], [500, 334], [480, 640]])
+    assert short_side().padded_shapes(sizes) == [(800, 1216), (1216, 800), (800, 1088)]
+    assert BoxPipeline([], [v2.Resize(40)]).padded_shapes(sizes) == [(334, 500), (500, 334), (480, 640)]
+
+
+def test_convolutions_see_the_border_of_a_padded_image():
+    """Why batches are not mixed: the first layers turn black padding into something else, which later layers see."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)).eval()
+    image = torch.randn(1, 3, 8, 8)
+    with torch.no_grad():
+        alone, beside = network(image), network(nn.functional.pad(image, (0, 8, 0, 8)))[..., :8, :8]
+    assert torch.allclose(alone[..., :6, :6], beside[..., :6, :6], atol=1e-6)
+    assert (alone - beside).abs().max() > 0.01
 
 
 def test_an_image_that_cannot_be_read_meets_the_policy(data):
