@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lit_vision.data import shared
 from lit_vision.data.module import DataModule, Monitor
 from lit_vision.data.pipelines import decode, sampler
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Split, name_of, named
@@ -30,6 +31,7 @@ class ImageData(DataModule[Split]):
         monitor: What validation runs on while training; `test` where a paper shows test curves: nothing is split off.
         num_workers: See `DataModule`.
         seed: See `DataModule`.
+        overlap: See `DataModule`.
     """
 
     def __init__(
@@ -43,14 +45,31 @@ class ImageData(DataModule[Split]):
         monitor: Monitor = "val",
         num_workers: int = 0,
         seed: int = 0,
+        overlap: shared.Policy = "warn",
     ) -> None:
-        super().__init__(class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed)
+        super().__init__(
+            class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed, overlap
+        )
         if not 0 <= val_fraction < 1:
             raise InputError(f"data.val_fraction is {val_fraction}; it must be at least 0 and below 1")
+        if len(self.class_names) == 1:
+            raise InputError(
+                f"{type(self).__name__}: {self.class_names[0]!r} is the only class, so there is nothing to tell apart; "
+                "give at least two"
+            )
         self.val_fraction = val_fraction
 
     def complete(self, splits: dict[str, Split]) -> dict[str, Split]:
-        """Splits validation off training, where there is none and it is what training watches."""
+        """Splits validation off training, where there is none and it is what training watches.
+
+        Raises:
+            InputError: If a share is asked for beside a val split, or neither is there.
+        """
+        if "val" in splits and self.val_fraction:
+            raise InputError(
+                f"data.val_fraction {self.val_fraction:g} asks for a share of train, but there is a val split of "
+                f"{len(splits['val'])} images;\nset data.val_fraction to 0, or leave the val split out"
+            )
         return splits | self._split_off(splits) if "val" not in splits and self.monitor == "val" else splits
 
     def image_names(self, split: str) -> dict[int, str]:
@@ -60,6 +79,10 @@ class ImageData(DataModule[Split]):
     def name_of(self, split: Split, index: int) -> str:
         """Class folder and file of an image, or its position where images are no files."""
         return name_of(split, index)
+
+    def sources(self, split: Split) -> shared.Sources:
+        """The files, or the pixels in memory."""
+        return split.images if isinstance(split.images, Tensor) else [str(path) for path in split.images]
 
     def original(self, split: str, image_id: int) -> Tensor:
         """An image of a split as its file has it, uint8 [3, H, W]; its number is its position."""
@@ -114,4 +137,11 @@ def _bytes_of(images: Sequence[Path] | Tensor) -> bytes:
     if isinstance(images, Tensor):
         return images[:: max(1, len(images) // 256)].numpy().tobytes()
     # Where the data lie is no part of what they are: folder, name and size of each file.
-    return "\n".join(f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in images).encode()
+    return "\n".join(f"{path.parent.name}/{path.name} {_size(path)}" for path in images).encode()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:  # a link that ends nowhere, or a file removed since
+        raise InputError(f"{path}: cannot be read ({error.strerror}); replace or remove it") from None

@@ -1,6 +1,7 @@
 """The data module behind every detection data set: annotations checked at the start, batches of alike shapes."""
 
 import hashlib
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lit_vision.data import shared
 from lit_vision.data.formats import findings
 from lit_vision.data.formats import proposals as proposal_files
 from lit_vision.data.formats.annotations import Annotations
@@ -42,6 +44,7 @@ class BoxData(DataModule[Annotations]):
         monitor: See `DataModule`.
         num_workers: See `DataModule`.
         seed: See `DataModule`.
+        overlap: See `DataModule`.
     """
 
     def __init__(
@@ -58,11 +61,12 @@ class BoxData(DataModule[Annotations]):
         monitor: Monitor = "val",
         num_workers: int = 0,
         seed: int = 0,
+        overlap: shared.Policy = "warn",
     ) -> None:
         self._own_pipeline = pipeline is None
         self.boxes = pipeline or scenes.short_side(**self.preset)
         super().__init__(
-            class_names, self.boxes, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed
+            class_names, self.boxes, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed, overlap
         )
         self.category_ids = list(category_ids or range(1, len(class_names) + 1))
         self.keep_empty = keep_empty
@@ -93,10 +97,7 @@ class BoxData(DataModule[Annotations]):
             InputError: If something is bad and the policy is `fail`.
         """
         read = self.readings()
-        sound = dict(zip(read, findings.apply(list(read.values()), self.bad), strict=True))
-        if not self.keep_empty:
-            sound["train"] = _without_empty(sound["train"])
-        return self._with_proposals(sound)
+        return dict(zip(read, findings.apply(list(read.values()), self.bad), strict=True))
 
     def _with_proposals(self, splits: dict[str, Annotations]) -> dict[str, Annotations]:
         """The splits with the regions that were made for them elsewhere.
@@ -117,12 +118,21 @@ class BoxData(DataModule[Annotations]):
         return splits
 
     def complete(self, splits: dict[str, Annotations]) -> dict[str, Annotations]:
-        """Refuses data without anything to watch: an image list cannot be split by class as folders can."""
+        """Leaves out training images without objects, and refuses data without anything to watch.
+
+        An image list cannot be split by class as folders can.
+        """
         if "val" not in splits and self.monitor == "val":
             raise InputError(
                 f"{type(self).__name__} has no val split; name one, or watch the test split by data.monitor: test"
             )
-        return splits
+        kept = splits if self.keep_empty else splits | {"train": _without_empty(splits["train"])}
+        return self._with_proposals(kept)
+
+    def sources(self, split: Annotations) -> shared.Sources | None:
+        """The files; None where images are not read from any."""
+        from_files = self.boxes.read_image is scenes.read_file
+        return [os.path.join(split.folder, file) for file in split.files] if from_files else None
 
     def image_names(self, split: str) -> dict[int, str]:
         """The data set's own names of a split's images, by their number."""
@@ -144,6 +154,12 @@ class BoxData(DataModule[Annotations]):
         sizes = self.splits["train"].sizes
         return (sizes[:, 0] > sizes[:, 1]).long()
 
+    def eval_groups(self, split: Annotations) -> Tensor:
+        """By the shape that an image is padded to: a larger neighbour would add a border that convolutions see."""
+        shapes = torch.tensor(self.boxes.padded_shapes(split.sizes)).reshape(-1, 2)
+        found: Tensor = shapes.unique(dim=0, return_inverse=True)[1]
+        return found
+
     def fingerprint(self) -> str:
         """A short hash of what the splits hold: names, sizes and objects of all images."""
         found = hashlib.sha256(repr(self.class_names).encode())
@@ -160,6 +176,11 @@ def _without_empty(split: Annotations) -> Annotations:
     counted = (~split.crowd & ~split.difficult).long()
     sums = torch.cat([torch.zeros(1, dtype=torch.int64), counted.cumsum(0)])
     kept = (sums[split.starts[1:]] > sums[split.starts[:-1]]).nonzero().flatten()
+    if len(split) and not len(kept):
+        raise InputError(
+            f"none of the {len(split)} training images in {split.folder} holds an object to train on;\n"
+            "are annotations and class names those of these images?"
+        )
     if len(kept) < len(split):
         rank_zero_info(
             f"train: {len(split) - len(kept)} of {len(split)} images hold no object to train on and are left out "

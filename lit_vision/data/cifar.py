@@ -58,6 +58,10 @@ class _CIFAR(ImageData):
         """Both splits, checksums verified."""
         return {"train": self._read(train=True), "test": self._read(train=False)}
 
+    def official(self) -> dict[str, int]:
+        """Images of both splits."""
+        return {"train": 50_000, "test": 10_000}
+
     def nominal_train(self) -> int:
         """Training images."""
         return 50_000 if self.monitor == "test" else 50_000 - round(50_000 * self.val_fraction)

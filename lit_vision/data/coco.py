@@ -18,6 +18,11 @@ from lit_vision.errors import InputError
 Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]
 
 _CATEGORIES = [Category(*entry) for entry in COCO_CATEGORIES]
+_IMAGES = {
+    **{"train2017": 118_287, "val2017": 5_000, "test-dev2017": 20_288},
+    **{"train2014": 82_783, "val2014": 40_504, "minival2014": 5_000, "valminusminival2014": 35_504},
+    "trainval35k": 118_287,
+}
 _PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
 
 
@@ -30,7 +35,7 @@ class CocoFormat(BoxData):
         val: Validation file.
         test: Test file.
         train_images: Folder of the training images. None looks, here and for the other splits, in the usual places: the
-            folders named like the split or the file, `images`, the file's own folder, the root.
+            folders named like the split or the file, there or in `images`, `images`, the file's own folder, the root.
         val_images: Folder of the validation images.
         test_images: Folder of the test images.
         pipeline: None resizes to a short side of 800 pixels, at most 1333, and flips.
@@ -70,17 +75,21 @@ class CocoFormat(BoxData):
 
     def readings(self) -> dict[str, Reading]:
         """Every file, with the training file's categories."""
-        return {
-            split: coco_json.read(file, self.folders.get(split) or self._find_images(split, file), self.categories)
-            for split, file in self.files.items()
-        }
+        return {split: self._read(split, file) for split, file in self.files.items()}
+
+    def _read(self, split: str, file: Path) -> Reading:
+        folder = self.folders.get(split) or self._find_images(split, file)
+        return coco_json.read(file, folder, self.categories, labelled=split != "test")
 
     def _find_images(self, split: str, file: Path) -> Path:
         """The folder that holds the first image that the file lists."""
         stem = file.stem.removeprefix("instances_")
-        places = [self.root / stem, self.root / split, self.root / "images" / split, self.root / "images"]
+        images = self.root / "images"
+        places = [self.root / stem, self.root / split, images / stem, images / split, images]
         places += [file.parent, file.parent / "images", self.root]
         first = coco_json.first_image(file)
+        if not first:
+            raise InputError(f"{file}: its list images names no image file; data.{split} needs images")
         for place in places:
             if (place / first).is_file():
                 return place
@@ -97,7 +106,7 @@ class COCO(BoxData):
     `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one a line.
 
     Args:
-        root: Folder with `annotations/` and the images' folders.
+        root: Folder with `annotations/` and the images' folders, which may also lie in `images/`.
         train: Training split.
         val: Validation split.
         test: `test-dev2017`, whose annotations are on the server alone: the run writes the file to send. None tests on
@@ -138,6 +147,10 @@ class COCO(BoxData):
         splits = super().read()
         return splits if self.only is None else {name: _chosen(split, self.only) for name, split in splits.items()}
 
+    def official(self) -> dict[str, int]:
+        """Images of the chosen splits, those without objects included."""
+        return {split: _IMAGES[name] for split, name in self.names.items()}
+
     def nominal_train(self) -> int:
         """Training images with annotations, of 118,287 in all."""
         return {"train2017": 117_266, "trainval35k": 117_266}.get(self.names["train"], 0)
@@ -146,16 +159,21 @@ class COCO(BoxData):
         file, images, ids = self._place(split)
         if not file.is_file():
             raise InputError(f"{file}: there is no such file; lit-vision data where coco2017 shows what is expected")
-        return coco_json.read(file, images, _CATEGORIES, ids)
+        return coco_json.read(file, images, _CATEGORIES, ids, labelled=split != "test-dev2017")
 
     def _place(self, split: str) -> tuple[Path, Path, Path | None]:
         """Annotation file, folder of the images, and list of ids."""
         annotations = self.root / "annotations"
         if split == "test-dev2017":
-            return annotations / "image_info_test-dev2017.json", self.root / "test2017", None
+            return annotations / "image_info_test-dev2017.json", self._images("test2017"), None
         if split in ("minival2014", "valminusminival2014"):
-            return annotations / "instances_val2014.json", self.root / "val2014", annotations / f"ids_{split}.txt"
-        return annotations / f"instances_{split}.json", self.root / split, None
+            return annotations / "instances_val2014.json", self._images("val2014"), annotations / f"ids_{split}.txt"
+        return annotations / f"instances_{split}.json", self._images(split), None
+
+    def _images(self, name: str) -> Path:
+        """The folder of some images, below the root or, as many unpack them, below `images`."""
+        inner = self.root / "images" / name
+        return inner if inner.is_dir() and not (self.root / name).is_dir() else self.root / name
 
 
 def _chosen(split: Annotations, ids: Sequence[int]) -> Annotations:

@@ -11,6 +11,7 @@ from lit_vision.data.boxes import BoxData
 from lit_vision.data.formats.annotations import Annotations
 from lit_vision.data.formats.findings import Reading
 from lit_vision.data.pipelines.scenes import BoxPipeline
+from lit_vision.errors import InputError
 
 
 class DigitScenes(BoxData):
@@ -36,8 +37,13 @@ class DigitScenes(BoxData):
         pipeline: BoxPipeline | None = None,
         **kwargs: Any,
     ) -> None:
+        if size < 32:
+            raise InputError(f"data.size is {size}; a scene has at least 32 pixels a side")
         self.size = size
         self.counts = {"train": train, "val": val, "test": test}
+        for split, count in self.counts.items():
+            if count < 1:
+                raise InputError(f"data.{split} is {count}; it must be at least 1 scene")
         self.preset = {"train": [size], "test": size, "cap": size, "flip": False}
         super().__init__([str(digit) for digit in range(10)], pipeline, **kwargs)
         self.boxes.read_image = read_scene

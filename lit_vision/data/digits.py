@@ -44,6 +44,10 @@ class Digits(ImageData):
         test, val = stratified(evaluation.labels, _TEST / (_VAL + _TEST))
         return {"train": take(whole, rest), "val": take(evaluation, val), "test": take(evaluation, test)}
 
+    def official(self) -> dict[str, int]:
+        """Images of the three splits."""
+        return {"train": 1198, "val": 300, "test": 299}
+
     def nominal_train(self) -> int:
         """Training images."""
         return 1198

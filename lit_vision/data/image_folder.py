@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from lit_vision.data.base import ImageData, stratified
+from lit_vision.data.formats import lists
 from lit_vision.data.pipelines import decode
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Split
 from lit_vision.data.pipelines.small import SmallImages
@@ -103,12 +104,15 @@ def class_names(folder: Path) -> list[str]:
     """The class folders below a folder, sorted.
 
     Raises:
-        InputError: If there is none, or one holds no image.
+        InputError: If there is none, or one holds no image, is a link back to where it lies, or has no name in UTF-8.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not names:
         raise InputError(f"{folder} has no class folders; expected {folder}/<class>/*.jpg")
     for name in names:
+        _refuse_odd(folder / name)
+        if folder.resolve().is_relative_to((folder / name).resolve()):
+            raise InputError(f"{folder / name} is a link back to {(folder / name).resolve()}; remove it")
         if next(_images(folder / name), None) is None:
             raise InputError(f"{folder / name} holds no image; fill it or remove it")
     return names
@@ -126,7 +130,15 @@ def _images(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield Path(parent, name)
+                path = Path(parent, name)
+                _refuse_odd(path)
+                yield path
+
+
+def _refuse_odd(path: Path) -> None:
+    """Refuses a name that no text file of ours could hold."""
+    if not lists.writable(path.name):
+        raise InputError(f"{lists.shown(path)}: the name is not UTF-8; rename it")
 
 
 def _refuse_other_classes(names: list[str], folder: Path, split: str, train: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 
 from lit_vision.data.base import ImageData
 from lit_vision.data.fetch import catalog
+from lit_vision.data.formats import lists
 from lit_vision.data.image_folder import SUFFIXES, class_names, find_splits, list_images
 from lit_vision.data.pipelines import photos
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Split
@@ -14,6 +15,7 @@ from lit_vision.errors import InputError
 
 CLASSES = 1000
 TRAIN_IMAGES = 1_281_167
+VAL_IMAGES = 50_000
 DEVKIT = "ILSVRC2012_devkit_t12"
 META = "data/meta.mat"
 GROUND_TRUTH = "data/ILSVRC2012_validation_ground_truth.txt"
@@ -70,6 +72,10 @@ class ImageNet(ImageData):
             )
         return {split: self._read(split, folder) for split, folder in self.folders.items()}
 
+    def official(self) -> dict[str, int]:
+        """Images of the training and the validation set."""
+        return {"train": TRAIN_IMAGES, "val": VAL_IMAGES}
+
     def nominal_train(self) -> int:
         """Training images of the whole set."""
         return TRAIN_IMAGES
@@ -116,7 +122,7 @@ def ground_truth(devkit: Path) -> list[str]:
     file = devkit / GROUND_TRUTH
     if not file.is_file():
         raise InputError(f"{file} is missing; unpack the devkit whole")
-    lines = file.read_text().split()
+    lines = lists.lines(file)
     for number, line in enumerate(lines, 1):
         if line not in wnids:
             raise InputError(

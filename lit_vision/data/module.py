@@ -1,6 +1,7 @@
 """What every data module does: batch sizes, loaders, and where a run stands in its data."""
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
@@ -9,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lit_vision.data import shared
 from lit_vision.data.pipelines import sampler
 from lit_vision.data.pipelines.pipeline import Pipeline, Place, Sized
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
@@ -24,17 +26,21 @@ class DataModule(L.LightningDataModule, Generic[S]):
     """Splits of a data set, and a pipeline that turns them into batches.
 
     Subclasses know `class_names` at construction and implement `read` and `fingerprint`. After `setup`, `splits` holds
-    the splits as the loaders take them, and `mean` and `std` are the model's input statistics.
+    the splits as the loaders take them, `mean` and `std` are the model's input statistics, `found` is the number of
+    images of each split, and `overlaps` tells which evaluated ones are also trained on (see `shared.watch`).
 
     Args:
         class_names: Names by class index.
         pipeline: How images become batches.
         batch_size: Images per optimiser step, over all devices and accumulation steps, as papers print it.
-        eval_batch_size: Images per process and evaluation step; does not depend on the number of devices.
+        eval_batch_size: Images per process and evaluation step; does not depend on the number of devices. No figure
+            depends on it: images that would be padded to different shapes are not evaluated together.
         max_per_device: Most images that a device takes at once; the command sets the accumulation it needs.
         monitor: What validation runs on while training; `test` where a paper shows test curves.
         num_workers: Reader processes, for images that are read from disk.
         seed: Seed of order and augmentation.
+        overlap: What to do where images that are evaluated are also trained on: `warn` tells how many, `refuse` stops,
+            `ignore` does not look.
     """
 
     def __init__(
@@ -47,12 +53,17 @@ class DataModule(L.LightningDataModule, Generic[S]):
         monitor: Monitor = "val",
         num_workers: int = 0,
         seed: int = 0,
+        overlap: shared.Policy = "warn",
     ) -> None:
         super().__init__()
         numbers = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "max_per_device": max_per_device}
         for key, number in numbers.items():
             if number is not None and number < 1:
                 raise InputError(f"data.{key} is {number}; it must be at least 1")
+        if num_workers < 0:
+            raise InputError(f"data.num_workers is {num_workers}; it must be at least 0 (read in the main process)")
+        if twice := [name for name, times in Counter(class_names).items() if times > 1]:
+            raise InputError(f"the class name {twice[0]!r} is there twice; results are told by class name")
         self.class_names = list(class_names)
         self.pipeline = pipeline
         self.batch_size = batch_size
@@ -61,7 +72,10 @@ class DataModule(L.LightningDataModule, Generic[S]):
         self.monitor = monitor
         self.num_workers = num_workers
         self.seed = seed
+        self.overlap = overlap
         self.splits: dict[str, S] = {}
+        self.overlaps: dict[str, dict[str, Any]] = {}
+        self.found: dict[str, int] = {}
         self.mean = torch.empty(0)
         self.std = torch.empty(0)
 
@@ -119,6 +133,22 @@ class DataModule(L.LightningDataModule, Generic[S]):
     def name_of(self, split: S, index: int) -> str:
         """Name of a split's image: its file, or its position where images are no files."""
 
+    def sources(self, split: S) -> shared.Sources | None:
+        """Where a split's images are: files, or pixels in memory; None where images are neither."""
+        return None
+
+    def official(self) -> dict[str, int]:
+        """Images of each split as its authors published it; empty for a user's own data."""
+        return {}
+
+    def shortfall(self) -> dict[str, str]:
+        """What differs from the published splits, by split, as `80 of 118,287 images`; empty where nothing does.
+
+        Needs `setup`. What was left out on purpose (images without objects, a share for validation) is not missing.
+        """
+        found = {split: (self.found.get(split, 0), number) for split, number in self.official().items()}
+        return {split: f"{here:,} of {all_:,} images" for split, (here, all_) in found.items() if here != all_}
+
     def images_of_step(self) -> list[str]:
         """Names of this rank's training images of the optimiser step in hand."""
         return [self.name_of(self.splits["train"], index) for index in self._batches.of_step().tolist()]
@@ -152,9 +182,13 @@ class DataModule(L.LightningDataModule, Generic[S]):
         """Reads and splits the data, once."""
         if self.splits:
             return
-        splits = self.complete(self.read())
+        read = self.read()
+        self.found = {name: len(split) for name, split in read.items()}
+        splits = self.complete(read)
         if self.monitor == "test" and "test" not in splits:
             raise InputError("data.monitor is test, but the data have no test split; set data.monitor to val")
+        sources = {name: found for name, split in splits.items() if (found := self.sources(split)) is not None}
+        self.overlaps = shared.watch(sources, lambda name, index: self.name_of(splits[name], index), self.overlap)
         self.splits = {name: self.pipeline.load(split) for name, split in splits.items()}
         self.mean, self.std = self.pipeline.statistics(self.splits["train"])
 
@@ -164,6 +198,10 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def groups(self) -> Tensor | None:
         """Group of each training image, int64 [N]; a batch holds one group as far as numbers allow. None: one group."""
+        return None
+
+    def eval_groups(self, split: S) -> Tensor | None:
+        """Group of each evaluated image, int64 [N]; a batch holds one group. None: one group."""
         return None
 
     def train_dataloader(self) -> Iterable[Batch[Any]]:
@@ -226,7 +264,10 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def _eval_loader(self, split: S) -> Iterable[Batch[Any]]:
         rank, world_size = self._place_in_world()
-        batches = EvalBatches(len(split), self.eval_batch_size, rank, world_size)
+        if not len(split):
+            raise InputError(f"{type(self).__name__}: the split to evaluate holds no image; see data.val and data.test")
+        groups = self.eval_groups(split)
+        batches = EvalBatches(len(split), self.eval_batch_size, rank, world_size, groups)
         # A rank without a batch would miss DDP's broadcast of buffers and the metrics' gathering, and stall the others.
         if batches.count < world_size:
             raise InputError(

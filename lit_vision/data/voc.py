@@ -7,6 +7,7 @@ from typing import Any, Literal
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.formats import findings, voc_xml
 from lit_vision.data.formats.findings import Reading
+from lit_vision.data.formats.voc_xml import Corners, Meaning
 from lit_vision.data.names import VOC_CLASSES
 from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
@@ -21,6 +22,10 @@ class VocFormat(BoxData):
     Args:
         root: The folder.
         classes: Names of the classes, in order; None takes all that the annotations name, sorted.
+        ignore: Names of objects that are no class: nothing is counted where they are, neither for nor against, as in
+            COCO's crowds.
+        corners: How boxes are meant. `inclusive_1`: pixels count from 1 and the last belongs to the box, as in VOC;
+            `inclusive_0`: they count from 0; `exclusive_0`: edges from 0, the lower right beyond the last pixel.
         train: Training list in `ImageSets/Main`.
         val: Validation list; None for none.
         test: Test list; None for none.
@@ -28,7 +33,7 @@ class VocFormat(BoxData):
         kwargs: See `BoxData`.
 
     Raises:
-        InputError: If the folder or a list is missing.
+        InputError: If the folder or a list is missing, or a name is both a class and ignored.
     """
 
     preset = _PRESET
@@ -41,6 +46,8 @@ class VocFormat(BoxData):
         train: str = "train",
         val: str | None = "val",
         test: str | None = "test",
+        ignore: Sequence[str] = (),
+        corners: Corners = "inclusive_1",
         pipeline: BoxPipeline | None = None,
         **kwargs: Any,
     ) -> None:
@@ -55,11 +62,22 @@ class VocFormat(BoxData):
                     f"data.{split} {name}: {self.root}/ImageSets/Main has no such list, only {', '.join(there)}\n"
                     f"name one of them, or null for no {split} split"
                 )
-        super().__init__(classes or voc_xml.class_names(self.root), pipeline, **kwargs)
+        self.ignore, self.corners = list(ignore), corners
+        super().__init__(self._names(classes), pipeline, **kwargs)
 
     def readings(self) -> dict[str, Reading]:
         """Every list."""
-        return {split: voc_xml.read(self.root, name, self.class_names) for split, name in self.lists.items()}
+        meaning = Meaning(self.class_names, self.corners, self.ignore)
+        return {split: voc_xml.read(self.root, name, meaning) for split, name in self.lists.items()}
+
+    def _names(self, classes: Sequence[str] | None) -> list[str]:
+        """The classes: those asked for, or all that are annotated and not ignored."""
+        if both := sorted(set(classes or ()) & set(self.ignore)):
+            raise InputError(f"data.ignore {both[0]}: it is in data.classes too; choose one of the two")
+        found = list(classes or [name for name in voc_xml.class_names(self.root) if name not in self.ignore])
+        if not found:
+            raise InputError(f"data.ignore {', '.join(self.ignore[:3])}: no class is left in {self.root}")
+        return found
 
 
 # Year and list of each part. The papers write a union as a sum, and `++` where VOC 2007's test set is trained on too.
@@ -111,6 +129,10 @@ class VOC(BoxData):
         train = findings.join([self._read(year, name) for year, name in _TRAIN[self.train_set]])
         return {"train": train, "test": self._read(f"20{self.test_set}", "test")}
 
+    def official(self) -> dict[str, int]:
+        """Images of the training lists, and of the test list."""
+        return {"train": _IMAGES[self.train_set], "test": {"07": 4952, "12": 10_991}[self.test_set]}
+
     def nominal_train(self) -> int:
         """Images of the training lists."""
         return _IMAGES[self.train_set]
@@ -118,7 +140,9 @@ class VOC(BoxData):
     def _read(self, year: str, name: str) -> Reading:
         folder = self.root / f"VOC{year}"
         if not folder.is_dir():
+            near = [path for path in (self.root / "VOCdevkit", self.root.parent) if (path / f"VOC{year}").is_dir()]
+            hint = f"did you mean --data.root {near[0]}?\n" if near else ""
             raise InputError(
-                f"{folder}: there is no such folder; lit-vision data where voc{year} shows what is expected"
+                f"{folder}: there is no such folder; {hint}lit-vision data where voc{year} shows what is expected"
             )
-        return voc_xml.read(folder, name, self.class_names, labelled=(year, name) != ("2012", "test"))
+        return voc_xml.read(folder, name, Meaning(self.class_names), labelled=(year, name) != ("2012", "test"))

@@ -60,8 +60,10 @@ def set_key(config: Config, key: str, value: Any, source: str = "") -> list[str]
         return dropped
     before = target.get(last)
     target[last] = copy.deepcopy(value)
-    changed = class_path(value) not in (None, class_path(before))
-    return _lines(before.get("init_args"), key) if changed and is_part(before) else []
+    if class_path(value) in (None, class_path(before)) or not is_part(before):
+        return []
+    given = _lines(value.get("init_args"), key) if is_part(value) else []
+    return [line for line in _lines(before.get("init_args"), key) if line not in given]
 
 
 def merge(base: Config, over: Config, source: str = "", prefix: str = "") -> list[str]:

@@ -89,7 +89,7 @@ def _limit(network: Any, limit: int) -> None:
 @torch.no_grad()
 def _of_split(network: Detector, data: Any, split: str, device: torch.device) -> proposals.Proposals:
     annotations = data.splits[split]
-    batches = EvalBatches(len(annotations), data.eval_batch_size, 0, 1)
+    batches = EvalBatches(len(annotations), data.eval_batch_size, groups=data.eval_groups(annotations))
     names = dict(zip(annotations.image_ids.tolist(), annotations.names, strict=True))
     seen: list[str] = []
     boxes: list[Tensor] = []

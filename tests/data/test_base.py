@@ -218,12 +218,52 @@ def test_val_fraction_is_a_share(fraction):
         Numbered(val_fraction=fraction)
 
 
-def test_val_fraction_touches_nothing_where_there_is_a_val_split():
-    assert {name: len(split.labels) for name, split in ready(Numbered(val_fraction=0.5)).splits.items()} == {
-        "train": 40,
-        "val": 12,
-        "test": 8,
-    }
+def test_val_fraction_beside_a_val_split():
+    with pytest.raises(InputError) as raised:
+        ready(Numbered(val_fraction=0.5))
+    assert str(raised.value) == (
+        "data.val_fraction 0.5 asks for a share of train, but there is a val split of 12 images;\n"
+        "set data.val_fraction to 0, or leave the val split out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_workers": -1}, "data.num_workers is -1; it must be at least 0 (read in the main process)"),
+        (
+            {"names": "a"},
+            "Numbered: 'a' is the only class, so there is nothing to tell apart; give at least two",
+        ),
+        ({"names": "aba"}, "the class name 'a' is there twice; results are told by class name"),
+    ],
+)
+def test_data_that_cannot_be_trained_on(options, message):
+    with pytest.raises(InputError) as raised:
+        Numbered(**options)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({"train": 0, "val": 12}, "there are no training images; see data.root and data.train"),
+        ({"train": 7, "val": 12}, "data.batch_size is 8, but there are only 7 training images; set it to 7 or less"),
+    ],
+)
+def test_a_training_set_smaller_than_a_batch(counts, message):
+    data = Numbered(counts, batch_size=8)
+    data.splits = data.read()
+    with pytest.raises(InputError) as raised:
+        data.train_dataloader()
+    assert str(raised.value) == message
+
+
+def test_a_split_without_images():
+    data = Numbered({"train": 8, "val": 0})
+    data.splits = data.read()
+    with pytest.raises(InputError, match=r"the split to evaluate holds no image; see data.val and data.test"):
+        data.val_dataloader()
 
 
 def test_statistics_are_those_of_the_training_split_alone():

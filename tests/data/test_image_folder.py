@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -287,3 +288,39 @@ def test_grey_and_transparent_small_images_become_colour(tmp_path):
     images = ready(root).splits["train"].images
     assert (images[0] == 9).all()
     assert (images[1] == 255).all()
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    root = folders.small(tmp_path)
+    os.rename(root / "train" / "ant" / "000.png", os.fsencode(root / "train" / "ant") + b"/caf\xe9.png")
+    with pytest.raises(InputError) as raised:
+        ImageFolder(str(root))
+    assert str(raised.value) == f"{root}/train/ant/caf\\udce9.png: the name is not UTF-8; rename it"
+    os.rename(os.fsencode(root / "val" / "ant"), os.fsencode(root / "val") + b"/\xff")
+    with pytest.raises(InputError, match="the name is not UTF-8"):
+        ImageFolder(train=str(root / "val"), val=str(root / "test"))
+
+
+def test_links_without_end(tmp_path):
+    """A file that links to itself, and a class folder that links back to all of them."""
+    root = folders.photographs(tmp_path)
+    (root / "train" / "ant" / "loop.jpg").symlink_to("loop.jpg")
+    data = ready(root, batch_size=4)
+    with pytest.raises(InputError, match=r"loop.jpg: cannot be read \(Too many levels of symbolic links\)"):
+        data.fingerprint()
+    (root / "train" / "ant" / "loop.jpg").unlink()
+    (root / "train" / "again").symlink_to("..", target_is_directory=True)
+    with pytest.raises(InputError) as raised:
+        ImageFolder(str(root))
+    assert str(raised.value) == f"{root}/train/again is a link back to {root}; remove it"
+
+
+def test_a_test_folder_with_fewer_classes(tmp_path):
+    root = folders.small(tmp_path)
+    shutil.rmtree(root / "test" / "bee")
+    with pytest.raises(InputError) as raised:
+        ImageFolder(str(root))
+    assert str(raised.value) == (
+        f"the classes of test ({root}/test) are not those of train ({root}/train):\n"
+        "only in test: -; only in train: bee; every split needs the same class folders"
+    )

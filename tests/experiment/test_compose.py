@@ -97,3 +97,10 @@ def test_flatten_and_differing():
     assert compose.differing(config(), changed) == []  # a bare class and the same class without arguments are one thing
     compose.set_key(changed, "trainer.max_steps", 20)
     assert compose.differing(config(), changed) == ["trainer.max_steps"]
+
+
+def test_what_a_new_class_is_given_again_is_not_dropped():
+    config = {"data": {"class_path": "a.VOC", "init_args": {"root": "own", "batch_size": 4, "only": 3}}}
+    new = {"class_path": "a.COCO", "init_args": {"root": "own", "batch_size": 8}}
+    assert compose.set_key(config, "data", new) == ["data.batch_size: 4", "data.only: 3"]
+    assert config["data"] == new

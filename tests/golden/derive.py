@@ -33,7 +33,10 @@ CLASSIFIER = "lit_vision.models.classifier.Classifier"
 
 # Recipes that know their classes from a user's own files are counted on the embedded data.
 SCENES = [("data", "lit_vision.data.digit_scenes.DigitScenes")]
-OWN_DATA = {"quickstart/own_boxes": SCENES}
+OWN_DATA = {
+    "quickstart/own_boxes": SCENES,
+    "quickstart/own_classes": [("data", "lit_vision.data.digits.Digits")],
+}
 
 # Options of a backbone that do not change what it computes from given weights.
 OF_TRAINING = ("weights", "zero_init", "frozen_levels")

@@ -113,6 +113,25 @@ def test_images_of_classification(here):
     assert found.p == pytest.approx(2 * (1 + 7) / 2**7)  # exact McNemar, 6 against 1
 
 
+def test_images_are_paired_by_name_where_each_has_its_own(here):
+    """An image less in B's folder moves the positions of all behind it."""
+    named = [(name, predicted) for name, predicted in zip("abcd", (1, 1, 0, 0), strict=True)]
+    a = [classified(i, 1, predicted) | {"name": name} for i, (name, predicted) in enumerate(named)]
+    b = [classified(i, 1, predicted) | {"name": name} for i, (name, predicted) in enumerate(named[1:])]
+    write(here / "a", per_image=a)
+    write(here / "b", per_image=b)
+    found = two(here).images
+    assert (found.images, found.both_right, found.both_wrong) == (3, 1, 2)
+    assert (found.only_a, found.only_b) == ((), ())
+
+
+def test_images_without_names_of_their_own_are_paired_by_number(here):
+    lines = [classified(i, 1, predicted) | {"name": "x.png"} for i, predicted in enumerate((1, 0, 1))]
+    write(here / "a", per_image=lines)
+    write(here / "b", per_image=lines[::-1])
+    assert (two(here).images.images, two(here).images.both_right) == (3, 2)
+
+
 def detected(image, f1, objects=4):
     return {"image": image, "name": str(image), "objects": objects, "right": 2, "wrong": 1, "missed": 2, "f1": f1}
 

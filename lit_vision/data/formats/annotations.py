@@ -19,7 +19,7 @@ class Annotations:
     Attributes:
         folder: Folder of the image files.
         files: File of each image, relative to `folder`, [N].
-        image_ids: int64 [N], the data set's own numbers, or positions in its list where it has none.
+        image_ids: int64 [N], the data set's own numbers, or numbers made from its names.
         names: The data set's own name for each image as result files and messages use it, [N].
         sizes: int64 [N, 2], height and width of the (upright) image.
         starts: int64 [N + 1]; the objects of image `i` are `starts[i]:starts[i + 1]`.
@@ -98,7 +98,7 @@ class Annotations:
 def concat(parts: Sequence[Annotations]) -> Annotations:
     """Several splits as one, in the given order, below the folder that all have in common.
 
-    Image ids stay as they are where they remain unique (COCO); else they become positions (VOC).
+    Image ids stay as they are where they remain unique (COCO); else they become positions.
     """
     if len(parts) == 1:
         return parts[0]

@@ -4,6 +4,7 @@ https://cocodataset.org/#format-data: `images` (id, file_name, height, width), `
 bbox as x, y, width, height, area, iscrowd) and `categories` (id, name). Ids are any numbers, with gaps or without.
 """
 
+import difflib
 import hashlib
 import json
 import os
@@ -15,11 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lit_vision.data.fetch import cache
-from lit_vision.data.formats import coco_objects, image_headers, objects
+from lit_vision.data.formats import coco_objects, image_headers, lists, objects
 from lit_vision.data.formats.coco_objects import Entry, Place
 from lit_vision.data.formats.findings import Finding, Reading
 from lit_vision.data.formats.objects import Images
 from lit_vision.errors import InputError
+
+LARGEST_ID = 2**63 - 1  # of an image or a category; tensors hold no larger number
 
 
 class Category(NamedTuple):
@@ -29,17 +32,24 @@ class Category(NamedTuple):
     name: str
 
 
-def read(file: Path, images: Path, categories: Sequence[Category] | None = None, ids: Path | None = None) -> Reading:
+def read(
+    file: Path,
+    images: Path,
+    categories: Sequence[Category] | None = None,
+    ids: Path | None = None,
+    labelled: bool = True,
+) -> Reading:
     """The images and boxes of a file, checked against the images' headers.
 
     Corners that stick out of the image by up to a pixel stay as they are: COCO's files are rounded, and the official
     evaluation compares with just these corners. Larger ones are clipped and noted.
 
     Args:
-        file: The annotation file; a test set's may lack `annotations`.
+        file: The annotation file.
         images: Folder that `file_name` is relative to.
         categories: Classes by label; None takes the file's own.
         ids: A text file with one image id a line: only these images are read.
+        labelled: Whether the file must have `annotations`; a test set's may lack them.
 
     Raises:
         InputError: If a file is missing or is no such file, if the categories are not those asked for, or if an id
@@ -51,14 +61,15 @@ def read(file: Path, images: Path, categories: Sequence[Category] | None = None,
         _refuse_other_names(classes, categories, file)
         classes = list(categories)
     findings: list[Finding] = []
+    annotations = _annotations(content, file, labelled)
     entries = _entries(content["images"], file, findings)
     known = {entry["id"] for entry in entries}
     place = Place(file, known, {category.id: label for label, category in enumerate(classes)})
     if ids is not None:
         wanted = _read_ids(ids, known, file)
         entries = [entry for entry in entries if entry["id"] in wanted]
-    there = _images(entries, images, file, findings)
-    found = coco_objects.read(content.get("annotations", []), there, place, findings)
+    there = _images(_each_file_once(entries, file, findings), images, file, findings)
+    found = coco_objects.read(annotations, there, place, findings)
     return Reading(objects.assemble(there, found), findings)
 
 
@@ -90,7 +101,8 @@ def _summary(file: Path) -> dict[str, Any]:
         return {"categories": [Category(*entry) for entry in kept["categories"]], "first": kept["first"]}
     except (OSError, ValueError, KeyError, TypeError):
         content = _load(file)
-    first = next((entry.get("file_name") for entry in content["images"][:1] if isinstance(entry, dict)), "")
+    named = (entry.get("file_name") for entry in content["images"] if isinstance(entry, dict))
+    first = next((name for name in named if isinstance(name, str) and lists.writable(name)), "")
     found = {"categories": _categories(content, file), "first": first}
     cache.write(path, json.dumps(found).encode())
     return found
@@ -103,7 +115,7 @@ def _load(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: there is no such annotation file") from None
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # of JSON and of its encoding
+    except (ValueError, RecursionError) as error:  # of JSON, of its encoding, and of brackets without end
         raise InputError(f"{file}: not valid JSON ({error}); was it copied or downloaded whole?") from None
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in ("images", "categories")):
         got = f"keys {', '.join(sorted(content)[:6]) or '-'}" if isinstance(content, dict) else type(content).__name__
@@ -112,6 +124,20 @@ def _load(file: Path) -> dict[str, Any]:
             f"got {got}"
         )
     return content
+
+
+def _annotations(content: dict[str, Any], file: Path, labelled: bool) -> list[Any]:
+    """The list of objects; one that is missing by a typing error would leave a data set without any."""
+    if "annotations" in content:
+        if not isinstance(content["annotations"], list):
+            raise InputError(f"{file}: annotations is {content['annotations']!r:.60}; it must be a list of objects")
+        return list(content["annotations"])
+    if labelled or difflib.get_close_matches("annotations", content, cutoff=0.7):
+        raise InputError(
+            f"{file}: there is no list `annotations`, only {', '.join(sorted(content)[:6])};\n"
+            "name it so, or give the file as data.test if its objects are not public"
+        )
+    return []
 
 
 def _without_masks(entry: dict[str, Any]) -> dict[str, Any]:
@@ -123,16 +149,32 @@ def _without_masks(entry: dict[str, Any]) -> dict[str, Any]:
 def _categories(content: dict[str, Any], file: Path) -> list[Category]:
     try:
         found = sorted(Category(int(entry["id"]), str(entry["name"])) for entry in content["categories"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{file}: each of categories needs a number `id` and a `name`") from None
+    for category in found:
+        if not _is_id(category.id) or not lists.writable(category.name):
+            raise InputError(
+                f"{file}: category {category.id!s:.60} ({lists.shown(category.name)}) cannot be used; "
+                "an id is a number below 2^63, a name is text in UTF-8"
+            )
+    _refuse_same(found, file)
+    if not found:
+        raise InputError(f"{file}: categories is empty; it must name the classes")
+    return found
+
+
+def _refuse_same(found: Sequence[Category], file: Path) -> None:
+    """Classes are told apart by their numbers in the files, and by their names in results."""
     for one, other in pairwise(found):
         if one.id == other.id:
             raise InputError(
                 f"{file}: category id {one.id} is there twice, {one.name!r} and {other.name!r}; ids must be unique"
             )
-    if not found:
-        raise InputError(f"{file}: categories is empty; it must name the classes")
-    return found
+    for one, other in pairwise(sorted(found, key=lambda category: category.name)):
+        if one.name == other.name:
+            raise InputError(
+                f"{file}: categories {one.id} and {other.id} are both named {one.name!r}; names must be unique"
+            )
 
 
 def _refuse_other_names(own: Sequence[Category], asked: Sequence[Category], file: Path) -> None:
@@ -147,15 +189,11 @@ def _refuse_other_names(own: Sequence[Category], asked: Sequence[Category], file
 
 
 def _read_ids(ids: Path, known: set[int], file: Path) -> set[int]:
-    try:
-        lines = ids.read_text().split()
-    except OSError as error:
-        raise InputError(f"{ids}: the list of image ids cannot be read: {error.strerror}") from None
-    try:
-        wanted = {int(line) for line in lines}
-    except ValueError:
-        wrong = next(line for line in lines if not line.lstrip("-").isdigit())
-        raise InputError(f"{ids}: expected one image id (a number) a line; got {wrong!r}") from None
+    numbers = [number for line in lists.lines(ids) for number in line.split()]
+    for number in numbers:
+        if not number.isdecimal() or len(number) > len(str(LARGEST_ID)):
+            raise InputError(f"{ids}: expected one image id (a number) a line; got {number!r:.60}")
+    wanted = {int(number) for number in numbers}
     missing = sorted(wanted - known)
     if missing:
         raise InputError(f"{ids}: {len(missing)} of its {len(wanted)} image ids are not in {file}, as {missing[0]}")
@@ -164,20 +202,42 @@ def _read_ids(ids: Path, known: set[int], file: Path) -> set[int]:
 
 def _entries(images: list[Any], file: Path, findings: list[Finding]) -> list[Entry]:
     """The usable entries of `images`, each id once."""
-    usable, seen = [], set()
+    usable: dict[int, Entry] = {}
     for position, entry in enumerate(images):
         number = entry.get("id") if isinstance(entry, dict) else None
-        name = f"image {number}"
-        if not isinstance(number, int):
-            findings.append(Finding(file, f"images[{position}]", "bad image entry", f"id {number!r} is no number"))
-        elif not isinstance(entry.get("file_name"), str):
-            findings.append(Finding(file, name, "bad image entry", "it has no file_name"))
-        elif number in seen:
-            findings.append(Finding(file, name, "duplicate id", f"this image id is there twice ({entry['file_name']})"))
+        if not isinstance(number, int) or not _is_id(number):
+            text = f"id {number!r:.60} is no number" + (" below 2^63" if isinstance(number, int) else "")
+            findings.append(Finding(file, f"images[{position}]", "bad image entry", text))
+        elif fault := _fault(entry.get("file_name")):
+            findings.append(Finding(file, f"image {number}", "bad image entry", fault))
+        elif number in usable:
+            text = f"this image id is there twice ({entry['file_name']})"
+            findings.append(Finding(file, f"image {number}", "duplicate id", text))
         else:
-            seen.add(number)
-            usable.append(entry)
-    return usable
+            usable[number] = entry
+    return list(usable.values())
+
+
+def _fault(name: Any) -> str:
+    """What is wrong with a `file_name`; nothing where it is one."""
+    if not isinstance(name, str):
+        return "it has no file_name"
+    return "" if lists.writable(name) else f"its file_name {lists.shown(name)!r} cannot be a file's name"
+
+
+def _is_id(number: int) -> bool:
+    return -LARGEST_ID <= number <= LARGEST_ID
+
+
+def _each_file_once(entries: Sequence[Entry], file: Path, findings: list[Finding]) -> list[Entry]:
+    """The entries without those that give a file a second id: its objects would count twice."""
+    owners: dict[str, Any] = {}
+    for entry in entries:
+        path = os.path.normpath(entry["file_name"])
+        if owners.setdefault(path, entry["id"]) != entry["id"]:
+            text = f"{path} is image {owners[path]} already"
+            findings.append(Finding(file, f"image {entry['id']}", "duplicate file", text))
+    return [entry for entry in entries if owners[os.path.normpath(entry["file_name"])] == entry["id"]]
 
 
 def _images(entries: Sequence[Entry], folder: Path, file: Path, findings: list[Finding]) -> Images:

@@ -39,7 +39,7 @@ def read(content: list[Any], images: Images, place: Place, findings: list[Findin
     owners = np.array([positions.get(number, -1) for number in image_ids], dtype=np.int64)
     for index in np.flatnonzero(owners < 0).tolist():
         if image_ids[index] not in place.ids:
-            text = f"image_id {image_ids[index]!r} is not among the images"
+            text = f"image_id {image_ids[index]!r:.60} is not among the images"
             findings.append(Finding(place.file, _name(entries[index]), "unknown image", text))
     mine = np.flatnonzero(owners >= 0)
     return _sound([entries[index] for index in mine.tolist()], owners[mine], images.sizes, place, findings)
@@ -55,14 +55,24 @@ def _sound(entries: Sequence[Entry], owners: Ints, sizes: Ints, place: Place, fi
         return place.file, _name(entries[index]), f"bbox {entries[index].get('bbox')}"
 
     for index in np.flatnonzero(labels < 0).tolist():
-        text = f"category_id {entries[index].get('category_id')!r} is not among the categories"
+        text = f"category_id {entries[index].get('category_id')!r:.60} is not among the categories"
         findings.append(Finding(place.file, _name(entries[index]), "unknown category", text))
     for index in np.flatnonzero(~once).tolist():
         findings.append(Finding(place.file, _name(entries[index]), "duplicate id", "this annotation id is there twice"))
     findings.extend(verdict.findings(sizes[owners], describe))
-    crowd = np.array([bool(flag) for flag in _column(entries, "iscrowd")], dtype=np.bool_)
+    crowd, clear = _crowd(entries, place, findings)
     found = Objects(owners, boxes, labels, crowd, np.zeros_like(crowd), _areas(entries, boxes))
-    return found.take(verdict.sound & (labels >= 0) & once)
+    return found.take(verdict.sound & (labels >= 0) & once & clear)
+
+
+def _crowd(entries: Sequence[Entry], place: Place, findings: list[Finding]) -> tuple[Bools, Bools]:
+    """`iscrowd` of all entries, and whether it says anything clear."""
+    flags = [objects.flag(value) for value in _column(entries, "iscrowd")]
+    clear = np.array([value is not None for value in flags], dtype=np.bool_)
+    for index in np.flatnonzero(~clear).tolist():
+        text = f"iscrowd {entries[index].get('iscrowd')!r:.60} is neither 0 nor 1"
+        findings.append(Finding(place.file, _name(entries[index]), "bad flag", text))
+    return np.array([bool(value) for value in flags], dtype=np.bool_), clear
 
 
 def _dicts(content: list[Any], file: Path, findings: list[Finding]) -> list[Entry]:
@@ -90,7 +100,7 @@ def _boxes(entries: Sequence[Entry]) -> Floats:
     values = [entry.get("bbox") for entry in entries]
     try:
         found = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = np.empty(0)
     if found.ndim != 2 or found.shape[1] != 4:
         found = np.array([_four(value) for value in values], dtype=np.float64).reshape(-1, 4)
@@ -101,7 +111,7 @@ def _boxes(entries: Sequence[Entry]) -> Floats:
 def _four(value: Any) -> list[float]:
     try:
         x, y, width, height = (float(number) for number in value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return [math.nan] * 4
     return [x, y, width, height]
 
@@ -114,8 +124,11 @@ def _areas(entries: Sequence[Entry], boxes: Floats) -> Floats:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    try:
+        return float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return math.nan
 
 
 def _name(entry: Entry) -> str:
-    return f"annotation {entry.get('id', 'without id')} of image {entry.get('image_id')}"
+    return f"annotation {entry.get('id', 'without id')!s:.60} of image {entry.get('image_id')!s:.60}"

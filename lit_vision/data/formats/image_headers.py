@@ -83,12 +83,20 @@ def list_files(folder: Path, files: Iterable[str]) -> Listing:
         try:
             with os.scandir(folder / parent) as entries:
                 for entry in entries:
-                    if entry.is_file():
+                    if _is_file(entry):
                         state = entry.stat()
                         listing[os.path.join(parent, entry.name)] = state.st_size, state.st_mtime_ns
         except OSError:
             continue  # each of its images is told as missing
     return listing
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link to one; a link that ends nowhere spoils no more than itself."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _read(folder: Path, files: Sequence[str], indices: Sequence[int], found: Sizes) -> dict[int, str]:

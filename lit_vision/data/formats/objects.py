@@ -23,6 +23,8 @@ Describe = Callable[[int], tuple[Path, str, str]]
 # written in hundredths of a pixel.
 THINNEST = 0.005
 
+_FLAGS = {"": False, "0": False, "false": False, "no": False, "none": False, "1": True, "true": True, "yes": True}
+
 
 class Images(NamedTuple):
     """The images of a split: the first fields of `Annotations`, with `sizes` as int64 [N, 2]."""
@@ -117,6 +119,11 @@ def check(boxes: Floats, sizes: Ints, tolerance: float = 0.0) -> tuple[Floats, V
         outside = ~not_finite & ~zero_size & _thin(inside)
         clipped = ~not_finite & ~zero_size & ~outside & _any(np.abs(boxes - inside) > tolerance)
     return np.where(clipped[:, None], inside, boxes), Verdict(not_finite, zero_size, outside, clipped)
+
+
+def flag(value: object) -> bool | None:
+    """What a mark such as `iscrowd` or `difficult` says, as number, text or nothing; None where that is unclear."""
+    return _FLAGS.get(f"{value:g}" if isinstance(value, float) else str(value).strip().lower())
 
 
 def assemble(images: Images, objects: Objects) -> Annotations:

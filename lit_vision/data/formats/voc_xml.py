@@ -1,41 +1,55 @@
 """Annotation folders in the format of Pascal VOC: one XML file an image, lists of images by split.
 
 `Annotations/<stem>.xml`, `ImageSets/Main/<split>.txt` with one stem a line, `JPEGImages/<stem>.jpg`. Pixels are counted
-from 1 and both corners belong to the box (VOC devkit, Section 4.3); that ends here.
+from 1 and both corners belong to the box (VOC devkit, Section 4.3), unless `Corners` say otherwise; that ends here.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from lit_vision import nearest
-from lit_vision.data.formats import image_headers, objects
+from lit_vision.data.formats import image_headers, lists, objects, voc_file
 from lit_vision.data.formats.findings import Finding, Reading
-from lit_vision.data.formats.objects import Floats, Images, Objects
+from lit_vision.data.formats.objects import Bools, Floats, Images, Ints, Objects
+from lit_vision.data.formats.voc_file import Image, Object
 from lit_vision.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
+Corners = Literal["inclusive_1", "inclusive_0", "exclusive_0"]
+"""How corners are meant: `inclusive_1` counts pixels from 1 and the last belongs to the box (VOC's own), `inclusive_0`
+counts from 0, `exclusive_0` gives the edges of the box, the lower right one beyond its last pixel."""
 
-class _Object(NamedTuple):
-    name: str
-    corners: tuple[float, float, float, float]  # as in the file
-    difficult: bool
+_TO_EDGES = {"inclusive_1": (-1, -1, 0, 0), "inclusive_0": (0, 0, 1, 1), "exclusive_0": (0, 0, 0, 0)}
 
-
-class _Image(NamedTuple):
-    position: int  # in the split's list
-    stem: str
-    size: tuple[int, int]  # height and width as in the file; zero where it does not tell
-    objects: list[_Object]
+_OF_CLASS = re.compile(r"(.*\S)\s+(?:-1|0|1)")  # a line of a class's list: the image, and whether it shows the class
 
 
-def read(root: Path, split: str, class_names: Sequence[str], labelled: bool = True) -> Reading:
+class Meaning(NamedTuple):
+    """What annotations mean.
+
+    Attributes:
+        class_names: Classes by label.
+        corners: See `Corners`.
+        ignore: Names of objects that are neither a class nor background: regions in which nothing is counted, as in a
+            crowd of COCO's, whatever class is looked for.
+    """
+
+    class_names: Sequence[str]
+    corners: Corners = "inclusive_1"
+    ignore: Sequence[str] = ()
+
+    def labels(self) -> dict[str, list[int]]:
+        """Labels by name: one of a class, all of what is ignored."""
+        every = list(range(len(self.class_names)))
+        return {name: [label] for label, name in enumerate(self.class_names)} | dict.fromkeys(self.ignore, every)
+
+
+def read(root: Path, split: str, meaning: Meaning, labelled: bool = True) -> Reading:
     """The images and boxes of a split, checked against the images' headers.
 
     Boxes that stick out are clipped and noted, also by the one pixel of folders that count from 0.
@@ -43,7 +57,7 @@ def read(root: Path, split: str, class_names: Sequence[str], labelled: bool = Tr
     Args:
         root: Folder with `Annotations`, `ImageSets/Main` and `JPEGImages`, such as `VOC2007`.
         split: Name of a list in `ImageSets/Main`.
-        class_names: Classes by label.
+        meaning: Classes and corners.
         labelled: False for a test split whose annotations are not public: images alone are read.
 
     Raises:
@@ -51,12 +65,13 @@ def read(root: Path, split: str, class_names: Sequence[str], labelled: bool = Tr
     """
     findings: list[Finding] = []
     stems = _stems(root, split, findings)
+    numbers = voc_file.numbers(stems)
     if labelled:
-        parsed = list(_parse_all(root, stems, findings))
+        parsed = list(_parse_all(root, stems, numbers, findings))
     else:
-        parsed = [_Image(position, stem, (0, 0), []) for position, stem in enumerate(stems)]
+        parsed = [Image(number, stem, (0, 0), []) for number, stem in zip(numbers, stems, strict=True)]
     parsed, images = _images(root, parsed, findings)
-    found = _objects(root, parsed, images, {name: label for label, name in enumerate(class_names)}, findings)
+    found = _objects(root, parsed, images, meaning, findings)
     return Reading(objects.assemble(images, found), findings)
 
 
@@ -64,16 +79,16 @@ def splits(root: Path) -> list[str]:
     """Names of the lists of images in a folder, sorted; not VOC's lists of one class (`cat_train`).
 
     Raises:
-        InputError: If the folder is not laid out as VOC's.
+        InputError: If the folder is not laid out as VOC's; names one below it that is.
     """
-    lists = root / "ImageSets" / "Main"
-    if not lists.is_dir():
-        raise InputError(
-            f"{root}: not a folder in VOC format: there is no ImageSets/Main;\n"
-            "expected Annotations/*.xml, ImageSets/Main/<split>.txt and JPEGImages/*.jpg"
-        )
+    folder = root / "ImageSets" / "Main"
+    if not folder.is_dir():
+        below = [place.parents[1] for depth in ("*", "*/*") for place in sorted(root.glob(f"{depth}/ImageSets/Main"))]
+        tree = "expected Annotations/*.xml, ImageSets/Main/<split>.txt and JPEGImages/*.jpg"
+        hint = f"did you mean {below[0]}?" if below else tree
+        raise InputError(f"{root}: not a folder in VOC format: there is no ImageSets/Main;\n{hint}")
     # A list of one class has a second column: 1, -1 or 0.
-    return sorted(path.stem for path in lists.glob("*.txt") if len(_first_line(path).split()) < 2)
+    return sorted(path.stem for path in folder.glob("*.txt") if _stem(root, line := _first_line(path)) == line)
 
 
 def class_names(root: Path) -> list[str]:
@@ -85,8 +100,8 @@ def class_names(root: Path) -> list[str]:
     found = set()
     for path in (root / "Annotations").glob("*.xml"):
         try:
-            found |= {_text(entry, "name") for entry in ElementTree.parse(path).iterfind("object")}
-        except (ElementTree.ParseError, OSError):
+            found |= {voc_file.text(entry, "name") for entry in voc_file.tree(path).iterfind("object")}
+        except (ValueError, OSError):
             continue
     found.discard("")
     if not found:
@@ -95,8 +110,14 @@ def class_names(root: Path) -> list[str]:
 
 
 def _first_line(path: Path) -> str:
-    with path.open(errors="replace") as file:
-        return next((line for line in file if line.strip()), "")
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return next((line.strip() for line in file if line.strip()), "")
+
+
+def _stem(root: Path, line: str) -> str:
+    """The image of a list's line, which may be in a class's list, and whose name may hold spaces."""
+    of_class = _OF_CLASS.fullmatch(line)
+    return line if of_class is None or (root / "Annotations" / f"{line}.xml").is_file() else of_class[1]
 
 
 def _stems(root: Path, split: str, findings: list[Finding]) -> list[str]:
@@ -104,8 +125,8 @@ def _stems(root: Path, split: str, findings: list[Finding]) -> list[str]:
     path = root / "ImageSets" / "Main" / f"{split}.txt"
     if not path.is_file():
         raise InputError(f"{path}: there is no such split; {nearest.hint(split, splits(root))}")
-    lines = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
-    stems = [line[: line.rindex(".")] if line.lower().endswith(SUFFIXES) else line for line in lines]
+    names = [_stem(root, line) for line in lists.lines(path)]
+    stems = [name[: name.rindex(".")] if name.lower().endswith(SUFFIXES) else name for name in names]
     seen: set[str] = set()
     for stem in stems:
         if stem in seen:
@@ -114,41 +135,19 @@ def _stems(root: Path, split: str, findings: list[Finding]) -> list[str]:
     return list(dict.fromkeys(stems))
 
 
-def _parse_all(root: Path, stems: Sequence[str], findings: list[Finding]) -> Iterator[_Image]:
-    for position, stem in enumerate(stems):
+def _parse_all(root: Path, stems: Sequence[str], numbers: Sequence[int], findings: list[Finding]) -> Iterator[Image]:
+    for stem, number in zip(stems, numbers, strict=True):
         path = root / "Annotations" / f"{stem}.xml"
         try:
-            yield _parse(position, stem, ElementTree.parse(path).getroot())
-        except ElementTree.ParseError as error:
-            findings.append(Finding(path, f"image {stem}", "bad XML", str(error)))
+            yield voc_file.parse(path, number, stem)
         except OSError as error:
             text = f"the file cannot be read: {error.strerror}"
             findings.append(Finding(path, f"image {stem}", "missing annotation", text))
+        except ValueError as error:
+            findings.append(Finding(path, f"image {stem}", "bad XML", str(error)))
 
 
-def _parse(position: int, stem: str, tree: Element) -> _Image:
-    height, width = (_number(tree, f"size/{key}") for key in ("height", "width"))
-    found = []
-    for entry in tree.iterfind("object"):
-        x1, y1, x2, y2 = (_number(entry, f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax"))
-        found.append(_Object(_text(entry, "name"), (x1, y1, x2, y2), _text(entry, "difficult") == "1"))
-    stated = (int(height), int(width)) if math.isfinite(height + width) else (0, 0)
-    return _Image(position, stem, stated, found)
-
-
-def _text(entry: Element, key: str) -> str:
-    return (entry.findtext(key) or "").strip()
-
-
-def _number(entry: Element, key: str) -> float:
-    """NaN where there is no number; some of VOC's own corners have decimals."""
-    try:
-        return float(_text(entry, key))
-    except ValueError:
-        return math.nan
-
-
-def _images(root: Path, parsed: Sequence[_Image], findings: list[Finding]) -> tuple[list[_Image], Images]:
+def _images(root: Path, parsed: Sequence[Image], findings: list[Finding]) -> tuple[list[Image], Images]:
     """The images that are there and as large as their XML says."""
     folder = root / "JPEGImages"
     files = _files(folder, [image.stem for image in parsed])
@@ -161,7 +160,7 @@ def _images(root: Path, parsed: Sequence[_Image], findings: list[Finding]) -> tu
             path = root / "Annotations" / f"{parsed[index].stem}.xml"
             findings.append(Finding(path, f"image {files[index]}", *fault))
     there = [parsed[index] for index in kept]
-    ids, stems = [image.position for image in there], [image.stem for image in there]
+    ids, stems = [image.number for image in there], [image.stem for image in there]
     found = Images(folder, [files[index] for index in kept], ids, stems, sizes[np.array(kept, dtype=np.int64)])
     return there, found
 
@@ -176,11 +175,10 @@ def _files(folder: Path, stems: Sequence[str]) -> list[str]:
     return [by_stem.get(stem, f"{stem}.jpg") for stem in stems]
 
 
-def _objects(
-    root: Path, parsed: Sequence[_Image], images: Images, labels: Mapping[str, int], findings: list[Finding]
-) -> Objects:
+def _objects(root: Path, parsed: Sequence[Image], images: Images, meaning: Meaning, findings: list[Finding]) -> Objects:
     """The sound objects; each finding names the object by its place in its file."""
     flat = [(owner, place, entry) for owner, image in enumerate(parsed) for place, entry in enumerate(image.objects)]
+    labels = meaning.labels()
 
     def describe(index: int) -> tuple[Path, str, str]:
         owner, place, entry = flat[index]
@@ -190,25 +188,40 @@ def _objects(
 
     for index, (_, _, entry) in enumerate(flat):
         if entry.name not in labels:
-            path, name, _ = describe(index)
             text = f"there is no class of this name; {nearest.hint(entry.name, labels)}"
-            findings.append(Finding(path, name, "unknown category", text))
+            findings.append(Finding(*describe(index)[:2], "unknown category", text))
+        elif entry.difficult is None:
+            findings.append(Finding(*describe(index)[:2], "bad flag", "difficult is neither 0 nor 1"))
     owners = np.array([owner for owner, _, _ in flat], dtype=np.int64)
-    boxes, verdict = objects.check(_exclusive([entry.corners for _, _, entry in flat]), images.sizes[owners])
+    corners = _edges([entry.corners for _, _, entry in flat], meaning.corners)
+    boxes, verdict = objects.check(corners, images.sizes[owners])
     findings.extend(verdict.findings(images.sizes[owners], describe))
-    known = np.array([labels.get(entry.name, -1) for _, _, entry in flat], dtype=np.int64)
-    difficult = np.array([entry.difficult for _, _, entry in flat], dtype=np.bool_)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    found = Objects(owners, boxes, known, np.zeros_like(difficult), difficult, area)
-    return found.take(verdict.sound & (known >= 0))
+    clear = np.array([entry.name in labels and entry.difficult is not None for _, _, entry in flat], dtype=np.bool_)
+    return _labelled([entry for _, _, entry in flat], owners, boxes, verdict.sound & clear, meaning)
 
 
-def _exclusive(corners: Sequence[tuple[float, float, float, float]]) -> Floats:
-    """VOC's corners as xyxy from 0, lower right exclusive, float64 [M, 4].
+def _labelled(entries: Sequence[Object], owners: Ints, boxes: Floats, sound: Bools, meaning: Meaning) -> Objects:
+    """The sound objects with their labels; what is ignored is a crowd of every class, so that none is counted in it."""
+    labels = meaning.labels()
+    pairs = [(index, label) for index in np.flatnonzero(sound).tolist() for label in labels[entries[index].name]]
+    chosen = np.array([index for index, _ in pairs], dtype=np.int64)
+    shown = [entries[index] for index in chosen.tolist()]
+    return Objects(
+        owners[chosen],
+        boxes[chosen],
+        np.array([label for _, label in pairs], dtype=np.int64),
+        np.array([entry.name in meaning.ignore for entry in shown], dtype=np.bool_),
+        np.array([bool(entry.difficult) for entry in shown], dtype=np.bool_),
+        (boxes[chosen, 2:] - boxes[chosen, :2]).prod(1),
+    )
+
+
+def _edges(corners: Sequence[tuple[float, float, float, float]], convention: Corners) -> Floats:
+    """Corners as xyxy from 0, lower right exclusive, float64 [M, 4].
 
     Equal corners would be one pixel by the devkit, but nobody draws that: it is a click without a drag, a zero size.
     """
     found = np.array(corners, dtype=np.float64).reshape(-1, 4)
     with np.errstate(invalid="ignore"):
         drawn = (found[:, 2:] > found[:, :2]).all(1, keepdims=True)
-    return np.where(drawn, found - np.array([1, 1, 0, 0]), found)
+    return np.where(drawn, found + np.array(_TO_EDGES[convention], dtype=np.float64), found)

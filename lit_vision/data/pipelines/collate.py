@@ -40,8 +40,14 @@ def pad_batch(images: Sequence[Tensor], sizes: Tensor, always: bool = False) -> 
     """
     if not always and bool((sizes == sizes[0]).all()):
         return torch.stack(list(images))
-    height, width = (-(-int(side) // MULTIPLE) * MULTIPLE for side in sizes.amax(0))
+    height, width = padded(sizes.amax(0).tolist())
     batch = images[0].new_zeros((len(images), 3, height, width))
     for target, image in zip(batch, images, strict=True):
         target[:, : image.shape[1], : image.shape[2]] = image
     return batch
+
+
+def padded(size: Sequence[int]) -> tuple[int, int]:
+    """Height and width to which an image of some size is padded."""
+    height, width = (-(-side // MULTIPLE) * MULTIPLE for side in size)
+    return height, width

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
@@ -38,7 +39,8 @@ def read(path: Path) -> Tensor:
     """Decodes a file as RGB.
 
     Greyscale and palette images become colour; transparency is laid over white; CMYK is converted (Adobe's inverted
-    files too); 16-bit greys keep their high byte; EXIF rotation is applied; the content counts, not the suffix.
+    files too); 16-bit greys keep their high byte; greys in floating point may span 0..1 or 0..255; EXIF rotation is
+    applied; the content counts, not the suffix.
 
     Args:
         path: In one of `FORMATS`.
@@ -47,11 +49,12 @@ def read(path: Path) -> Tensor:
         uint8 [3, H, W].
 
     Raises:
-        InputError: If the file is missing, truncated, no image, or one of too many pixels; names it.
+        InputError: If the file is missing, truncated, no image, or one of too many pixels; if its values have no such
+            span; names it.
     """
     try:
         with _opened(path) as image:
-            pixels = np.array(_to_rgb(_upright(image)))
+            pixels = np.array(_to_rgb(_upright(image), path))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except UnidentifiedImageError:
@@ -123,15 +126,25 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("I;16", "I;16B", "I;16L", "I"):
         # Pillow clips 16-bit greys at 255 when it converts them; the high byte is the picture.
         grey = np.asarray(image, dtype=np.int64) // 256
         return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        return Image.fromarray(_bytes_of(np.asarray(image, dtype=np.float64), path)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, coloured).convert("RGB")
     return image.convert("RGB")
+
+
+def _bytes_of(grey: npt.NDArray[np.float64], path: Path) -> npt.NDArray[np.uint8]:
+    """Greys in floating point as bytes. Pillow would cut 0..1 to 0 and 1, which is black."""
+    low, high = float(grey.min()), float(grey.max())
+    if not (low >= 0 and high <= 255):  # also where one is NaN
+        raise InputError(f"{path}: its values span {low:g} to {high:g}, not 0..1 or 0..255; convert it to 8 or 16 bits")
+    return (grey * (255 if high <= 1 else 1)).round().astype(np.uint8)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from lit_vision.data.pipelines import decode, loading
+from lit_vision.data.pipelines import decode, loading, transforms
 from lit_vision.data.pipelines.collate import collate
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Split, name_of
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
@@ -95,6 +95,7 @@ def modern(crop: int = 224, short_side: int = 256) -> Photographs:
 
 def centre(short_side: int, crop: int) -> list[Transform]:
     """Short side and centre crop."""
+    transforms.refuse_below_one({"short side": short_side, "crop": crop})
     return [v2.Resize(short_side, antialias=True), v2.CenterCrop(crop)]
 
 

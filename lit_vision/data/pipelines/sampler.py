@@ -53,6 +53,8 @@ class TrainBatches:
         accumulate: int = 1,
         groups: torch.Tensor | None = None,
     ) -> None:
+        if not num_samples:
+            raise InputError("there are no training images; see data.root and data.train")
         if num_samples < batch_size:
             raise InputError(
                 f"data.batch_size is {batch_size}, but there are only {num_samples} training images; "
@@ -127,14 +129,23 @@ class EvalBatches:
         batch_size: Images per batch and process.
         rank: This process.
         world_size: Number of processes.
+        groups: int64 [num_samples], group of each sample; no batch holds two. None: one group, in its own order.
     """
 
-    def __init__(self, num_samples: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        self.num_samples = num_samples
-        self.batch_size = batch_size
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        rank: int = 0,
+        world_size: int = 1,
+        groups: torch.Tensor | None = None,
+    ) -> None:
         self.rank = rank
         self.world_size = world_size
-        self.count = -(-num_samples // batch_size)  # of all ranks
+        groups = torch.zeros(num_samples, dtype=torch.int64) if groups is None else groups
+        members = [(groups == group).nonzero().flatten() for group in groups.unique()]
+        self._batches = [batch for member in members for batch in member.split(batch_size)]  # of all ranks
+        self.count = len(self._batches)
 
     def __len__(self) -> int:
         """Batches of this rank."""
@@ -142,8 +153,8 @@ class EvalBatches:
 
     def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
         """Epoch (always 0) and sample indices of each batch, int64."""
-        for start in range(self.rank * self.batch_size, self.num_samples, self.world_size * self.batch_size):
-            yield 0, torch.arange(start, min(start + self.batch_size, self.num_samples))
+        for batch in self._batches[self.rank :: self.world_size]:
+            yield 0, batch
 
     def __iter__(self) -> Iterator[list[Draw]]:
         """Keys of each batch."""

@@ -11,11 +11,11 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from lit_vision.data.formats.annotations import Annotations
-from lit_vision.data.pipelines import decode, loading
-from lit_vision.data.pipelines.collate import collate_boxes
+from lit_vision.data.pipelines import collate, decode, loading
 from lit_vision.data.pipelines.photos import IMAGENET_MEAN, IMAGENET_STD
 from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
+from lit_vision.data.pipelines.transforms import Rounding, ShortSide
 from lit_vision.errors import InputError
 from lit_vision.types import Batch, Sample, Target
 
@@ -55,12 +55,12 @@ class BoxPipeline(Pipeline[Annotations, list[Target]]):
     ) -> Iterable[Batch[list[Target]]]:
         """Reads, augments and pads."""
         read = partial(self._train_sample, split)
-        return loading.loader(read, batches, collate_boxes, seed, workers, split.names.__getitem__)
+        return loading.loader(read, batches, collate.collate_boxes, seed, workers, split.names.__getitem__)
 
     def eval_loader(self, split: Annotations, batches: EvalBatches, workers: int) -> Iterable[Batch[list[Target]]]:
         """Reads, resizes and pads."""
         read = partial(self._eval_sample, split)
-        return loading.loader(read, batches, collate_boxes, 0, workers, split.names.__getitem__)
+        return loading.loader(read, batches, collate.collate_boxes, 0, workers, split.names.__getitem__)
 
     def statistics(self, split: Annotations) -> tuple[Tensor, Tensor]:
         """The given numbers: a detector starts from a network that was trained with them."""
@@ -70,6 +70,20 @@ class BoxPipeline(Pipeline[Annotations, list[Target]]):
         """The evaluation transforms."""
         prepared: Tensor = self.eval(image)
         return prepared
+
+    def padded_shapes(self, sizes: Tensor) -> list[tuple[int, int]]:
+        """Shape of each image's batch, were it evaluated alone; images of one shape need no more padding together.
+
+        Args:
+            sizes: int64 [N, 2], height and width of the images as they are. Where other transforms than a resizing to
+                one short side are at work, these are what is returned: equal images stay equal.
+        """
+        transforms = list(self.eval.transforms)
+        known = len(transforms) == 1 and isinstance(transforms[0], ShortSide) and len(transforms[0].min_size) == 1
+        if not known:
+            return [(height, width) for height, width in sizes.tolist()]
+        resize = transforms[0]
+        return [collate.padded(resize.size(height, width, resize.min_size[0])) for height, width in sizes.tolist()]
 
     def _train_sample(self, split: Annotations, index: int) -> Sample[Target]:
         """The sample of an index, or the next that can be read, so that batches keep their size."""
@@ -128,7 +142,12 @@ def without_empty(target: Target) -> Target:
 
 
 def short_side(
-    train: Sequence[int] = (800,), test: int = 800, cap: int = 1333, flip: bool = True, extra: Sequence[Transform] = ()
+    train: Sequence[int] = (800,),
+    test: int = 800,
+    cap: int = 1333,
+    flip: bool = True,
+    extra: Sequence[Transform] = (),
+    rounding: Rounding = "nearest",
 ) -> BoxPipeline:
     """The papers' resizing: the short side to a size, or less where the long side would pass its cap.
 
@@ -138,12 +157,7 @@ def short_side(
         cap: Longest long side.
         flip: Whether images are mirrored half of the time (all of the papers' augmentation).
         extra: Further transforms of training images, after the resizing.
+        rounding: See `ShortSide`; torchvision's weights were trained and scored with `floor`.
     """
     mirror: list[Transform] = [v2.RandomHorizontalFlip()] if flip else []
-    return BoxPipeline([resize(train, cap), *mirror, *extra], [resize([test], cap)])
-
-
-def resize(sides: Sequence[int], cap: int) -> Transform:
-    """Resizes to a short side drawn from `sides`, the long one at most `cap`."""
-    transform: Transform = v2.RandomShortestSize(list(sides), max_size=cap, antialias=True)
-    return transform
+    return BoxPipeline([ShortSide(train, cap, rounding), *mirror, *extra], [ShortSide([test], cap, rounding)])

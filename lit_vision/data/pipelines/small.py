@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional as transforms
 from lit_vision.data.pipelines import decode, sampler
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Normaliser, Place, Split, named
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
+from lit_vision.data.pipelines.transforms import refuse_below_one
 from lit_vision.errors import InputError
 from lit_vision.types import Batch
 
@@ -53,6 +54,10 @@ class SmallImages(ImagePipeline):
         if fill not in get_args(Fill):
             raise InputError(f"fill: {fill!r} is unknown; choose one of {', '.join(get_args(Fill))}")
         self.fill = fill
+        if pad < 0:
+            raise InputError(f"the pipeline's pad is {pad}; it must be at least 0 pixels")
+        if size is not None:
+            refuse_below_one({"size": size})
         self.pad = pad
         self.flip = flip
         self.mean = mean

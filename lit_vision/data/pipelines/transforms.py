@@ -1,10 +1,16 @@
 """Transforms that torchvision lacks; all take and give uint8 [3, H, W]."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as transforms
+
+from lit_vision.errors import InputError
+
+Rounding = Literal["nearest", "floor"]
 
 # Principal components of ImageNet's RGB values in 0..1, as a public implementation uses them; the paper names the
 # method only (fact sheet of the ResNet paper, Section 2.1).
@@ -22,6 +28,9 @@ class RandomShortSide(nn.Module):
 
     def __init__(self, low: int = 256, high: int = 480) -> None:
         super().__init__()
+        refuse_below_one({"low": low, "high": high})
+        if low > high:
+            raise InputError(f"RandomShortSide: low {low} is above high {high}")
         self.low, self.high = low, high
 
     def forward(self, image: Tensor) -> Tensor:
@@ -29,6 +38,46 @@ class RandomShortSide(nn.Module):
         side = int(torch.randint(self.low, self.high + 1, ()))
         resized: Tensor = transforms.resize(image, [side], antialias=True)
         return resized
+
+
+class ShortSide(v2.RandomShortestSize):
+    """Resizes images and their boxes to a short side drawn from some, the long side at most at its cap.
+
+    Args:
+        sides: Short sides; one is drawn per image.
+        cap: Longest long side.
+        rounding: How the sides become whole pixels. `nearest` is what the authors' code does by OpenCV; `floor` is
+            torchvision's, which makes 799 of 800 pixels where `800 / 334 * 334` is a little less in floating point.
+    """
+
+    def __init__(self, sides: Sequence[int], cap: int, rounding: Rounding = "nearest") -> None:
+        super().__init__(list(sides), max_size=cap, antialias=True)
+        refuse_below_one({"short side": min(sides, default=0), "cap": cap})
+        self.cap = cap
+        self.rounding = rounding
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draws a side and computes the size of the image."""
+        height, width = v2.query_size(flat_inputs)
+        side = self.min_size[int(torch.randint(len(self.min_size), ()))]
+        return {"size": self.size(height, width, side)}
+
+    def size(self, height: int, width: int, side: int) -> tuple[int, int]:
+        """Height and width of an image whose short side goes to `side`, or less by the cap; at least one pixel."""
+        scale = min(side / min(height, width), self.cap / max(height, width))
+        whole = round if self.rounding == "nearest" else int
+        return max(1, whole(height * scale)), max(1, whole(width * scale))
+
+
+def refuse_below_one(sizes: Mapping[str, int]) -> None:
+    """Refuses sizes in pixels that are none.
+
+    Raises:
+        InputError: Names the first.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise InputError(f"the pipeline's {name} is {size}; it must be at least 1 pixel")
 
 
 class PCALighting(nn.Module):

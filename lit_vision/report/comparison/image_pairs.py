@@ -69,8 +69,9 @@ def _find(a: Run, b: Run) -> tuple[ImagePairs | None, str]:
     lacking = [str(run.path) for run in (a, b) if not run.per_image]
     if lacking:
         return None, f"Image by image: no per_image.jsonl in {', '.join(lacking)}."
-    theirs = {line.get("image"): line for line in b.per_image}
-    pairs = [(line, theirs[line.get("image")]) for line in a.per_image if line.get("image") in theirs]
+    key = _identity(a, b)
+    theirs = {str(line.get(key)): line for line in b.per_image}
+    pairs = [(line, theirs[str(line.get(key))]) for line in a.per_image if str(line.get(key)) in theirs]
     if not pairs:
         return None, "Image by image: the two were tested on different images."
     task = "classification" if "truth" in pairs[0][0] else "detection"
@@ -80,6 +81,16 @@ def _find(a: Run, b: Run) -> tuple[ImagePairs | None, str]:
     left_out = max(len(a.per_image), len(b.per_image)) - len(pairs)
     found = _classification(pairs) if task == "classification" else _detection(pairs)
     return found, f"Image by image: {left_out} image(s) that only one was tested on are left out." if left_out else ""
+
+
+def _identity(a: Run, b: Run) -> str:
+    """The field that tells images apart: the name, where each image has its own; else the number.
+
+    The number of a classified image is its position, which moves when an image is added to a folder or taken from it.
+    """
+    named = ({str(line["name"]) for line in run.per_image if line.get("name")} for run in (a, b))
+    unique = all(len(names) == len(run.per_image) for names, run in zip(named, (a, b), strict=True))
+    return "name" if unique else "image"
 
 
 def _classification(pairs: Sequence[tuple[Line, Line]]) -> ImagePairs:

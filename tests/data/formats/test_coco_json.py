@@ -119,9 +119,27 @@ def test_images_without_objects_stay(tmp_path):
 
 
 def test_a_test_set_has_no_annotations(tmp_path):
-    found, faults = spoil(coco.write(tmp_path), lambda content: content.pop("annotations"))[1]
+    root = coco.write(tmp_path)
+    path = root / "annotations" / "instances_val2017.json"
+    content = json.loads(path.read_text())
+    objects = content.pop("annotations")
+    path.write_text(json.dumps(content))
+    found, faults = read(root, labelled=False)
     assert (len(found), len(found.labels), faults) == (3, 0, [])
     assert found.boxes.shape == (0, 4)
+
+    with pytest.raises(InputError) as raised:
+        read(root)
+    assert str(raised.value) == (
+        f"{path}: there is no list `annotations`, only categories, images;\n"
+        "name it so, or give the file as data.test if its objects are not public"
+    )
+    path.write_text(json.dumps(content | {"annotatons": objects}))
+    with pytest.raises(InputError, match="only annotatons, categories, images"):
+        read(root, labelled=False)
+    path.write_text(json.dumps(content | {"annotations": None}))
+    with pytest.raises(InputError, match="annotations is None; it must be a list of objects"):
+        read(root, labelled=False)
 
 
 def test_id_list(tmp_path):
@@ -139,8 +157,19 @@ def test_id_list(tmp_path):
     (lists / "ids.txt").write_text("20001\nabc\n")
     with pytest.raises(InputError, match=r"expected one image id \(a number\) a line; got 'abc'"):
         read(root, "val2014", ids=lists / "ids.txt")
-    with pytest.raises(InputError, match=r"none.txt: the list of image ids cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"none.txt: the list cannot be read: No such file"):
         read(root, "val2014", ids=lists / "none.txt")
+
+    (lists / "ids.txt").write_bytes(b"\xef\xbb\xbf 20001 \r\n\r\n20003\r\n")
+    assert read(root, "val2014", ids=lists / "ids.txt").annotations.image_ids.tolist() == [20001, 20003]
+    for wrong in ("9" * 5000, "9" * 20, "-1", "\u00b2"):
+        (lists / "ids.txt").write_text(f"20001\n{wrong}\n")
+        with pytest.raises(InputError, match=r"expected one image id|1 of its 2 image ids") as raised:
+            read(root, "val2014", ids=lists / "ids.txt")
+        assert len(str(raised.value)) < 600
+    (lists / "ids.txt").write_bytes(b"20001\n\xe9\n")
+    with pytest.raises(InputError, match=r"ids.txt, line 2: byte 0xe9 is no UTF-8; save the list as UTF-8"):
+        read(root, "val2014", ids=lists / "ids.txt")
 
 
 def test_joined_splits_lie_below_one_root(tmp_path):
@@ -220,6 +249,69 @@ def test_duplicate_ids(tmp_path):
         ("annotation 300000 of image 30000", "duplicate id", True),
     ]
     assert found.annotations.target(0).boxes.tolist() == [[2.5, 4.25, 23.0, 29.0]]
+
+
+def test_one_file_has_one_id(tmp_path):
+    def change(content):
+        again = dict(content["images"][0], id=7, file_name="./000000030000.jpg")
+        content["images"].append(again)
+        content["annotations"].append(dict(entry(content, 300000), id=1, image_id=7))
+
+    told, found = spoil(coco.write(tmp_path), change)
+    assert told == [("image 7", "duplicate file", True)]
+    assert found.annotations.image_ids.tolist() == [30000, 30001, 30002]
+    assert found.findings[0].text == "000000030000.jpg is image 30000 already"
+    assert len(found.annotations.labels) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "crowd"),
+    [("0", False), ("1", True), (True, True), (False, False), (1.0, True), ("false", False), (None, False)],
+)
+def test_iscrowd_as_text_or_number(tmp_path, value, crowd):
+    told, found = spoil(coco.write(tmp_path), lambda content: entry(content, 300000).update(iscrowd=value))
+    assert told == []
+    assert bool(found.annotations.crowd[0]) is crowd
+
+
+@pytest.mark.parametrize("value", ["maybe", 2, [1], math.inf])
+def test_iscrowd_that_says_nothing(tmp_path, value):
+    told, found = spoil(coco.write(tmp_path), lambda content: entry(content, 300000).update(iscrowd=value))
+    assert told == [("annotation 300000 of image 30000", "bad flag", True)]
+    assert len(found.annotations.crowd) == 2
+
+
+def test_numbers_beyond_what_a_tensor_holds(tmp_path):
+    def change(content):
+        content["images"][0]["id"] = 2**63
+        entry(content, 300000).update(image_id=30001, bbox=[1, 1, 10**400, 4], area=10**400)
+        entry(content, 300010).update(id=10**400, area=10**400)
+
+    told, found = spoil(coco.write(tmp_path), change)
+    assert told == [
+        ("images[0]", "bad image entry", True),
+        ("annotation 300000 of image 30001", "not a box", True),
+    ]
+    assert found.findings[0].text == "id 9223372036854775808 is no number below 2^63"
+    assert found.annotations.image_ids.tolist() == [30001, 30002]
+    assert found.annotations.area.tolist() == [20.5 * 24.75 / 2, 20.5 * 24.75]  # the box's where the file's is none
+
+
+def test_a_link_that_ends_nowhere_spoils_no_neighbour(tmp_path):
+    root = coco.write(tmp_path)
+    (root / "val2017" / "a.jpg").symlink_to("a.jpg")  # a circle
+    told, found = spoil(root, lambda content: content["images"][0].update(file_name="a.jpg"))
+    assert told == [("image 30000 (a.jpg)", "missing image", True)]
+    assert found.annotations.image_ids.tolist() == [30001, 30002]
+
+
+@pytest.mark.parametrize("name", ["\ud800.jpg", "a\0.jpg"])
+def test_a_file_name_that_no_file_can_have(tmp_path, name):
+    root = coco.write(tmp_path)
+    told, found = spoil(root, lambda content: content["images"][0].update(file_name=name))
+    assert told[0] == ("image 30000", "bad image entry", True)
+    assert coco_json.first_image(found.findings[0].file) == "000000030001.jpg"
+    found.findings[0].text.encode()
 
 
 def test_annotations_need_no_ids_nor_areas(tmp_path):
@@ -313,6 +405,17 @@ def test_sizes_that_are_not_stated_come_from_the_image(tmp_path):
             '{"images": [], "categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]}',
             "category id 1 is there twice, 'a' and 'b'; ids must be unique",
         ),
+        (
+            '{"images": [], "categories": [{"id": 1, "name": "a"}, {"id": 5, "name": "b"}, {"id": 7, "name": "a"}]}',
+            "categories 1 and 7 are both named 'a'; names must be unique",
+        ),
+        (
+            '{"images": [], "categories": [{"id": 9223372036854775808, "name": "a"}]}',
+            r"category 9223372036854775808 \(a\) cannot be used; an id is a number below 2\^63",
+        ),
+        ('{"images": [], "categories": [{"id": 1e999, "name": "a"}]}', "each of categories needs a number `id`"),
+        ("[" * 100_000, "f.json: not valid JSON"),
+        ('{"images": ' + "1" * 5000 + "}", "f.json: not valid JSON"),
     ],
 )
 def test_no_annotation_file(tmp_path, content, message):

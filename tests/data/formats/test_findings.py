@@ -4,6 +4,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from lit_vision.data.formats import annotations, findings, voc_xml
 from lit_vision.data.formats.findings import Finding, Reading
+from lit_vision.data.formats.voc_xml import Meaning
 from lit_vision.errors import InputError
 from tests.twins import voc
 
@@ -17,7 +18,7 @@ def cache(monkeypatch, tmp_path):
 @pytest.fixture
 def sound(tmp_path):
     voc.folder(tmp_path, {"train": 3, "val": 2})
-    return voc_xml.read(tmp_path, "train", voc.USED).annotations
+    return voc_xml.read(tmp_path, "train", Meaning(voc.USED)).annotations
 
 
 def bad(file, number, kind="zero size", fatal=True):
@@ -92,7 +93,7 @@ def test_only_the_first_rank_writes(sound, tmp_path, monkeypatch, cache):
 
 def test_real_flaws(real_images):
     names = voc_xml.class_names(real_images / "bccd")
-    readings = [voc_xml.read(real_images / "bccd", split, names) for split in ("train", "val", "test")]
+    readings = [voc_xml.read(real_images / "bccd", split, Meaning(names)) for split in ("train", "val", "test")]
     with pytest.raises(InputError, match=r"^2 bad annotation\(s\) in 2 files \(2 zero size\), the first:\n.*00343.xml"):
         findings.apply(readings, "fail")
     assert sum(len(kept.labels) for kept in findings.apply(readings, "skip")) == 4886
@@ -103,11 +104,12 @@ def test_concat_of_one_is_that_one(sound):
 
 
 def test_concat_keeps_ids_that_are_unique(sound, tmp_path):
-    other = voc_xml.read(tmp_path, "val", voc.USED).annotations
-    assert annotations.concat([sound, other]).image_ids.tolist() == [0, 1, 2, 3, 4]
+    other = voc_xml.read(tmp_path, "val", Meaning(voc.USED)).annotations
+    assert annotations.concat([sound, other]).image_ids.tolist() == [1, 2, 3, 4, 5]
     third = sound.take(torch.tensor([2]))
     apart = annotations.concat([third, other])
-    assert apart.image_ids.tolist() == [2, 0, 1]
+    assert apart.image_ids.tolist() == [3, 4, 5]
+    assert annotations.concat([third, third]).image_ids.tolist() == [0, 1]
     assert apart.folder == tmp_path / "JPEGImages"
     assert list(apart.files) == ["000003.jpg", "000004.jpg", "000005.jpg"]
     assert apart.starts.tolist() == [0, 0, 2, 2]

@@ -218,3 +218,23 @@ def test_missing(tmp_path):
     for function in (decode.read, decode.size):
         with pytest.raises(InputError, match=r"gone\.jpg: there is no such file$"):
             function(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 / 255])
+def test_greys_in_floating_point(tmp_path, scale):
+    """Of 0..255 and of 0..1; not cut to 0 and 1, which is black."""
+    values = (GREY * scale).astype(np.float32)
+    assert Image.fromarray(values).mode == "F"
+    np.testing.assert_array_equal(pixels(save(tmp_path / "a.tiff", Image.fromarray(values))), grey(GREY))
+
+
+@pytest.mark.parametrize(
+    ("value", "span"), [(-1.5, "-1.5 to 236"), (4000.0, "0 to 4000"), (np.nan, "nan to nan"), (np.inf, "0 to inf")]
+)
+def test_greys_in_floating_point_without_a_known_span(tmp_path, value, span):
+    values = GREY.astype(np.float32)
+    values[1, 1] = value
+    path = save(tmp_path / "a.tiff", Image.fromarray(values))
+    with pytest.raises(InputError) as raised:
+        decode.read(path)
+    assert str(raised.value) == f"{path}: its values span {span}, not 0..1 or 0..255; convert it to 8 or 16 bits"

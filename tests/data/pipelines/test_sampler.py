@@ -166,3 +166,14 @@ def test_what_is_left_of_the_groups_makes_mixed_batches() -> None:
     batches = TrainBatches(8, 4, groups=torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]))
     assert len(batches) == 2
     assert sorted(index for _, micro in batches.indices() for index in micro.tolist()) == list(range(8))
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_evaluated_batches_hold_one_group(world_size):
+    groups = torch.tensor([1, 0, 1, 1, 0, 2, 1])
+    dealt = [list(EvalBatches(7, 2, rank, world_size, groups).indices()) for rank in range(world_size)]
+    batches = [[1, 4], [0, 2], [3, 6], [5]]
+    assert [[batch.tolist() for _, batch in of] for of in dealt] == [
+        batches[rank::world_size] for rank in range(world_size)
+    ]
+    assert EvalBatches(7, 2, 0, world_size, groups).count == 4

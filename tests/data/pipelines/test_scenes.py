@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torchvision.transforms import v2
 
 from lit_vision.data.boxes import BoxData
@@ -50,6 +51,50 @@ def test_the_short_side_goes_to_its_size_unless_the_long_one_passes_the_cap():
     pipeline = short_side([20], test=20, cap=100)
     assert pipeline.prepare(torch.zeros((3, 40, 60), dtype=torch.uint8)).shape == (3, 20, 30)
     assert pipeline.prepare(torch.zeros((3, 40, 400), dtype=torch.uint8)).shape == (3, 10, 100)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "size", "expected"),
+    [
+        ("nearest", (334, 500), (800, 1198)),  # 500 * 800 / 334 is 1197.6
+        ("floor", (334, 500), (799, 1197)),  # in floating point 800 / 334 * 334 is 799.99…
+        ("nearest", (333, 500), (800, 1201)),
+        ("floor", (333, 500), (800, 1201)),
+        ("nearest", (300, 700), (571, 1333)),  # by the cap: 300 * 1333 / 700 is 571.29
+        ("nearest", (301, 700), (573, 1333)),  # 573.19
+        ("nearest", (427, 640), (800, 1199)),  # 1199.06
+        ("nearest", (480, 640), (800, 1067)),  # 1066.67
+        ("floor", (480, 640), (800, 1066)),
+        ("nearest", (1, 5000), (1, 1333)),
+    ],
+)
+def test_sides_are_rounded_as_the_authors_code_does_or_as_torchvision(rounding, size, expected):
+    pipeline = short_side(rounding=rounding)
+    assert pipeline.eval.transforms[0].size(*size, 800) == expected
+    assert pipeline.eval.transforms[0].size(*size[::-1], 800) == expected[::-1]
+
+
+def test_floor_is_torchvisions():
+    ours = short_side(rounding="floor").eval.transforms[0]
+    theirs = v2.RandomShortestSize([800], max_size=1333)
+    for height, width in ((334, 500), (480, 640), (427, 640), (612, 612), (375, 1242), (1242, 375)):
+        image = torch.zeros((3, height, width), dtype=torch.uint8)
+        assert ours.size(height, width, 800) == theirs.make_params([image])["size"]
+
+
+def test_rounded_sizes_reach_the_image_and_its_boxes():
+    image = torch.zeros((3, 34, 51), dtype=torch.uint8)
+    moved = apply(short_side([80], cap=200, flip=False).train, image, target((0, 0, 51, 34), size=(34, 51)))
+    assert moved.image.shape == (3, 80, 120)
+    assert moved.target.boxes.tolist() == [pytest.approx([0, 0, 120, 80])]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [({"train": [0]}, "short side"), ({"test": -1}, "short side"), ({"cap": 0}, "cap")]
+)
+def test_sizes_that_are_none(options, name):
+    with pytest.raises(InputError, match=rf"the pipeline's {name} is -?\d; it must be at least 1 pixel"):
+        short_side(**options)
 
 
 def test_objects_that_a_crop_removes_are_not_trained_on():
@@ -119,6 +164,49 @@ def test_only_some_images_by_id(data):
     assert module.num_classes == 80
 
 
+def mixed(tmp_path, size):
+    """A validation split of images of many shapes."""
+    voc.folder(tmp_path, {"train": 2, "val": 6}, first=1)
+    for number, (height, width) in enumerate([(70, 50), (50, 70), (70, 51), (40, 90), (69, 50), (90, 40)], 3):
+        shown = voc.objects(1, number, voc.USED)
+        voc.image(tmp_path, f"{number:06}", shown, size=(height, width))
+    return VocFormat(str(tmp_path), batch_size=2, eval_batch_size=size, test=None, pipeline=short_side([40], 40, 80))
+
+
+def test_no_image_is_padded_for_a_larger_neighbour(tmp_path):
+    """What an image is padded to, and so what is found in it, does not depend on `eval_batch_size`."""
+    canvas = {}
+    for size in (1, 2, 4):
+        shown = batches(mixed(tmp_path, size), "val_dataloader")
+        canvas[size] = {
+            int(target.image_id): image
+            for batch in shown
+            for image, target in zip(batch.images, batch.targets, strict=True)
+        }
+    assert sorted(canvas[1]) == [3, 4, 5, 6, 7, 8]
+    assert len({image.shape for image in canvas[1].values()}) == 3
+    for size in (2, 4):
+        assert canvas[size].keys() == canvas[1].keys()
+        assert all(torch.equal(canvas[size][number], image) for number, image in canvas[1].items())
+
+
+def test_shapes_are_known_before_an_image_is_read(tmp_path):
+    sizes = torch.tensor([[334, 500], [500, 334], [480, 640]])
+    assert short_side().padded_shapes(sizes) == [(800, 1216), (1216, 800), (800, 1088)]
+    assert BoxPipeline([], [v2.Resize(40)]).padded_shapes(sizes) == [(334, 500), (500, 334), (480, 640)]
+
+
+def test_convolutions_see_the_border_of_a_padded_image():
+    """Why batches are not mixed: the first layers turn black padding into something else, which later layers see."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)).eval()
+    image = torch.randn(1, 3, 8, 8)
+    with torch.no_grad():
+        alone, beside = network(image), network(nn.functional.pad(image, (0, 8, 0, 8)))[..., :8, :8]
+    assert torch.allclose(alone[..., :6, :6], beside[..., :6, :6], atol=1e-6)
+    assert (alone - beside).abs().max() > 0.01
+
+
 def test_an_image_that_cannot_be_read_meets_the_policy(data):
     module = data(bad="skip", eval_batch_size=2)
     module.setup()
@@ -170,7 +258,7 @@ def test_voc_unions_and_the_test_split_without_annotations(tmp_path):
     module = VOC(root, train="07+12", batch_size=2, keep_empty=True)
     module.setup()
     assert len(module.splits["train"]) == 14
-    assert module.splits["train"].image_ids.tolist() == list(range(14))
+    assert module.splits["train"].image_ids.tolist() == [*range(2007000, 2007007), *range(2012000, 2012007)]
     assert len(module.splits["test"]) == 3
     assert module.monitor == "test"
     assert module.num_classes == 20
