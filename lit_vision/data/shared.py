@@ -60,7 +60,7 @@ def watch(
     """
     if policy == "ignore" or "train" not in sources:
         return {}
-    facts = {}
+    facts: dict[str, dict[str, Any]] = {}
     for split in [name for name in sources if name != "train"]:
         found = find(sources["train"], sources[split])
         if found.indices:

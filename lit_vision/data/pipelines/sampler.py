@@ -143,7 +143,7 @@ class EvalBatches:
         self.rank = rank
         self.world_size = world_size
         groups = torch.zeros(num_samples, dtype=torch.int64) if groups is None else groups
-        members = [(groups == group).nonzero().flatten() for group in groups.unique()]
+        members = [(groups == group).nonzero().flatten() for group in sorted(set(groups.tolist()))]
         self._batches = [batch for member in members for batch in member.split(batch_size)]  # of all ranks
         self.count = len(self._batches)
 

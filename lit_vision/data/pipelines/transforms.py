@@ -40,7 +40,7 @@ class RandomShortSide(nn.Module):
         return resized
 
 
-class ShortSide(v2.RandomShortestSize):
+class ShortSide(v2.RandomShortestSize):  # type: ignore[misc]
     """Resizes images and their boxes to a short side drawn from some, the long side at most at its cap.
 
     Args:
