@@ -1,10 +1,11 @@
 """Entry of `lit-vision`: finds the verb, keeps errors short. Imports no torch; verbs are imported when called."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lit_vision import nearest
+from lit_vision import nearest, terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 
@@ -36,6 +37,9 @@ Options may stand before or after the verb. lit-vision fit --help lists every ke
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+# Output that was too long for its buffer meets a full disk at once, not only when it is flushed.
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+
 _VALUED = {"--row": "row", "--run": "run", "--ckpt_path": "ckpt_path"}
 
 
@@ -46,16 +50,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     the queue.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    terminal.settle()
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        terminal.flush()
+        return code
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # `lit-vision recipes ls | head` ends the pipe early, and that is fine
+        # `lit-vision recipes ls | head` ends the pipe early, and that is fine; what trains never comes here.
+        terminal.silence(sys.stdout)
         return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OF_OUTPUT:
+            raise
+        print(f"error: {terminal.refused(error)}", file=sys.stderr)
+        return BAD_INPUT
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -93,7 +106,8 @@ def _train(verb: str, arguments: list[str]) -> int:
     from lit_vision.session import session
     from lit_vision.session.request import Request
 
-    return session.main(Request(verb, options=options, **values))
+    with terminal.outliving():
+        return session.main(Request(verb, options=options, **values))
 
 
 def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:

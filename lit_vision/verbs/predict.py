@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lit_vision import inference
+from lit_vision import inference, terminal
 from lit_vision.data.image_folder import SUFFIXES
 from lit_vision.data.pipelines import decode
 from lit_vision.diagnosis import drawing
@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
     print("[")
     for entry in _entries(predictor, list(files(arguments.paths)), arguments):
         failed |= "error" in entry
-        print(separator + json.dumps(entry, ensure_ascii=False), end="", flush=True)
+        print(separator + json.dumps(entry, ensure_ascii=not terminal.takes_unicode()), end="", flush=True)
         separator = ",\n"
     print("\n]")
     return int(failed)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lit_vision import terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import recipes, yamlio
 from lit_vision.experiment.card import Card, Row
@@ -77,7 +78,7 @@ def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[
 def _list(paper: str | None, as_json: bool) -> str:
     found = rows(paper)
     if as_json:
-        return json.dumps(found, indent=1, ensure_ascii=False)
+        return json.dumps(found, indent=1, ensure_ascii=not terminal.takes_unicode())
     cells = [("recipe", "row", "where", "metric", "paper's value", "evidence")]
     for entry in found:
         value = "-" if entry["value"] is None else f"{entry['value']:g} ± {entry['tolerance']:g}"
