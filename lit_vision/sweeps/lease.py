@@ -58,7 +58,7 @@ class Watch:
 
 def is_dead(lease: Lease) -> bool:
     """Whether the owner ran on this very machine and is gone; a process number that was given again is not it."""
-    if not lease or lease["machine"] != process.machine() or lease["born"] is None:
+    if lease.get("machine") != process.machine() or lease.get("born") is None:
         return False
     return bool(process.born(lease["pid"]) != lease["born"])
 

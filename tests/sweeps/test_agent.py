@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from lit_vision.runs import process
 from lit_vision.sweeps import agent, child, lease
 from lit_vision.sweeps.agent import Agent, Settings
 from lit_vision.sweeps.board import State
