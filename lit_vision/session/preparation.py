@@ -26,14 +26,13 @@ def accumulate(trainer: Any, data: Any) -> None:
         trainer.val_check_interval *= trainer.accumulate_grad_batches
 
 
-def connect_loggers(trainer: Any, folder: RunFolder | None, content: compose.Config, training: bool) -> None:
-    """Gives a run's loggers its folder and identity; what leaves no folder logs nothing.
+def connect_loggers(trainer: Any, folder: RunFolder | None, content: compose.Config) -> None:
+    """Gives a run's loggers its folder and identity.
 
     Args:
         trainer: The trainer.
-        folder: The run's folder, if it has one.
+        folder: The run's folder; None logs nothing: there is no run, or it has logged all it has to say.
         content: What the run's `config.yaml` holds.
-        training: Whether the command trains.
     """
     if folder is None:
         trainer.loggers = []
@@ -42,10 +41,7 @@ def connect_loggers(trainer: Any, folder: RunFolder | None, content: compose.Con
         if isinstance(logger, Wandb):
             run_id = folder.state.get("wandb_id", "")
             logger.describe(folder=folder.path, run_id=run_id, identity=wandb_identity.of(content))
-    if not training and folder.last.is_file():
-        trainer.loggers = []  # evaluating a trained run once more adds nothing to what it logged
-    else:
-        trainer.loggers = [MetricsFile(folder.metrics), *trainer.loggers]
+    trainer.loggers = [MetricsFile(folder.metrics), *trainer.loggers]
 
 
 def mark_metrics(folder: RunFolder, ckpt_path: str | None) -> None:

@@ -45,7 +45,9 @@ def stored_plan(storage: BaseStorage, name: str, place: str) -> dict[str, Any]:
     """
     known = optuna.get_all_study_names(storage)
     if name not in known:
-        held = f"{place} holds no sweep {name!r}, but {', '.join(sorted(known))}" if known else f"{place} holds no sweep"
+        held = (
+            f"{place} holds no sweep {name!r}, but {', '.join(sorted(known))}" if known else f"{place} holds no sweep"
+        )
         raise InputError(f"{held}; start one with lit-vision sweep run, or name another storage")
     plan: dict[str, Any] | None = optuna.load_study(study_name=name, storage=storage).user_attrs.get(_PLAN)
     if plan is None:

@@ -55,7 +55,11 @@ def _parser() -> Parser:
 
 def _list(as_json: bool) -> str:
     if as_json:
-        return json.dumps([dataclasses.asdict(entry) for entry in catalog.every()], indent=1, ensure_ascii=not terminal.takes_unicode())
+        return json.dumps(
+            [dataclasses.asdict(entry) for entry in catalog.every()],
+            indent=1,
+            ensure_ascii=not terminal.takes_unicode(),
+        )
     lines = [("name", "classes", "images", "size on disk", "how to get it")]
     for entry in catalog.every():
         lines.append((entry.name, str(entry.classes or "yours"), entry.images, entry.size, entry.how))

@@ -101,7 +101,9 @@ def test_slips_are_told_before_the_first_trial(command, begun, file, change, opt
 
 
 def test_slips_of_the_other_verbs(command):
-    assert "runs/sweeps holds no sweep; start one with lit-vision sweep run" in command.error("sweep", "status", "digits")
+    assert "runs/sweeps holds no sweep; start one with lit-vision sweep run" in command.error(
+        "sweep", "status", "digits"
+    )
     assert "takes no options of trials" in command.error("sweep", "best", "digits", "--data.root", "x")
     assert "needs one of: run, resume, status, best" in command.error("sweep")
     assert "no sweep 'digitz'; did you mean 'digits'?" in command.error("sweep", "run", "digitz")

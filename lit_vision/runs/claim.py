@@ -58,7 +58,10 @@ class Claim:
         locked, before = _lock(handle), _read(handle)
         if not locked or _is_alive(before, time.time() - os.fstat(handle).st_mtime):
             os.close(handle)
-            raise InputError(f"{self.folder} is in use by {_name(before)}; wait for it, or name another folder (--run DIR)")
+            raise InputError(
+                f"{self.folder} is in use by {_name(before)};\n"
+                "wait until it is done, or name another folder with --run DIR"
+            )
         if before:
             console.say(f"{_name(before)} worked in {self.folder} and is gone; taking over")
         self._handle = handle
