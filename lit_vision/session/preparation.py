@@ -1,13 +1,16 @@
 """What a built trainer still needs before it runs: accumulation, intervals in optimiser steps, loggers."""
 
+import traceback
 from typing import Any
+
+from lightning.pytorch.trainer.connectors import checkpoint_connector
 
 from lit_vision import console
 from lit_vision.experiment import compose
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.loggers.wandb import Wandb
-from lit_vision.runs import checkpoints
+from lit_vision.runs import checkpoints, contents
 from lit_vision.runs.folder import RunFolder
 
 
@@ -24,6 +27,24 @@ def accumulate(trainer: Any, data: Any) -> None:
     if isinstance(trainer.val_check_interval, int) and trainer.check_val_every_n_epoch is None:
         # Lightning counts micro batches, a recipe optimiser steps.
         trainer.val_check_interval *= trainer.accumulate_grad_batches
+
+
+def refuse_unfit(ckpt_path: str, model: Any, data: Any, training: bool) -> None:
+    """Checks a checkpoint against the model, the data's classes, and what is to be done with it.
+
+    Raises:
+        InputError: Names the first thing that does not fit.
+    """
+    content = checkpoints.read(ckpt_path)
+    contents.refuse_unable_to_test(content, ckpt_path, model, data.class_names)
+    if training:
+        contents.refuse_unable_to_train(content, ckpt_path)
+
+
+def met_in_restoring(error: BaseException) -> bool:
+    """Whether an error was met while Lightning put a checkpoint's content into its objects."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == checkpoint_connector.__name__ for frame, _ in frames)
 
 
 def connect_loggers(trainer: Any, folder: RunFolder | None, content: compose.Config) -> None:

@@ -149,6 +149,8 @@ class Session:
         self._refuse_other_classes()
         self.contents |= saved.for_prediction(data, self.config)
         preparation.accumulate(trainer, data)
+        if self.ckpt_path and launch.rank() == 0:  # beyond, a file may just be getting its name back from rank zero
+            preparation.refuse_unfit(self.ckpt_path, self.assembler.model, data, self.training)
 
     def _start(self, folder: RunFolder, place: RunFolder) -> None:
         """Makes the folder, now that nothing speaks against the run any more, and claims it."""
@@ -177,6 +179,13 @@ class Session:
             code = self._interrupted(stopped)
         except MisconfigurationException as error:
             raise InputError(f"the run is refused: {console.first_line(error)}") from error
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError) or not preparation.met_in_restoring(error):
+                raise
+            raise InputError(
+                f"--ckpt_path {self.ckpt_path} cannot be restored into this run ({console.first_line(error)});\n"
+                "go on with the configuration that it was written with"
+            ) from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -4,6 +4,7 @@ import argparse
 import glob
 import json
 import math
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ def run(argv: Sequence[str]) -> int:
     predictor = inference.load(arguments.ckpt_path, arguments.device, arguments.trust_code)
     if arguments.pictures and not isinstance(predictor, BoxPredictor):
         raise InputError("--pictures draws boxes, but the checkpoint is a classifier's; leave the option out")
+    if arguments.pictures:
+        _make(arguments.pictures)
     failed, separator = False, ""
     print("[")
     for entry in _entries(predictor, list(files(arguments.paths)), arguments):
@@ -104,9 +107,18 @@ def _entries(
         yield entry
 
 
+def _make(folder: Path) -> None:
+    """Makes the folder of the pictures, and tries whether it takes files, before any image is read."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"--pictures {folder}: cannot write there ({error.strerror}); name another folder") from None
+
+
 def _draw(path: Path, image: torch.Tensor, boxes: inference.Boxes, names: list[str], folder: Path) -> Path:
     """Draws the boxes into a picture of the same name; one that exists already gets a number."""
-    folder.mkdir(parents=True, exist_ok=True)
     target, number = folder / f"{path.stem}.jpg", 2
     while target.exists():
         target, number = folder / f"{path.stem}_{number}.jpg", number + 1
