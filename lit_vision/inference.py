@@ -7,7 +7,7 @@ predictor.predict(["cat.jpg"])
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar
+from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar, cast
 
 import numpy as np
 import torch
@@ -87,7 +87,8 @@ class Predictor(ABC, Generic[P]):
             InputError: If a file cannot be decoded, or an array has another shape or type; names it.
         """
         batch: list[Tensor] = []
-        for image in [images] if _is_one(images) else images:
+        several = [images] if _is_one(images) else cast(Iterable[Picture], images)
+        for image in several:
             batch.append(pixels_of(image))
             if len(batch) == batch_size:
                 yield from self._forward(batch, top, score)

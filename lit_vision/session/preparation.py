@@ -6,6 +6,8 @@ from typing import Any
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 
 from lit_vision import console
+from lit_vision.data.pipelines import sampler
+from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.metrics_file import MetricsFile
@@ -14,8 +16,12 @@ from lit_vision.runs import checkpoints, contents
 from lit_vision.runs.folder import RunFolder
 
 
-def accumulate(trainer: Any, data: Any) -> None:
-    """Cuts the total batch as `data.max_per_device` asks, and counts the validation interval in optimiser steps."""
+def accumulate(trainer: Any, data: Any, training: bool) -> None:
+    """Cuts the total batch as `data.max_per_device` asks, and counts the validation interval in optimiser steps.
+
+    Raises:
+        InputError: If the batch does not divide; found here, before other processes are started.
+    """
     micro = data.accumulation(trainer.world_size)
     if micro > 1:
         trainer.accumulate_grad_batches = micro
@@ -24,9 +30,25 @@ def accumulate(trainer: Any, data: Any) -> None:
             f"batch {data.batch_size} = {trainer.world_size} device(s) × {each} images × {micro} accumulated; "
             f"BatchNorm sees {each} images at a time"
         )
+    if training:
+        sampler.micro_size(data.batch_size, trainer.world_size, trainer.accumulate_grad_batches)
     if isinstance(trainer.val_check_interval, int) and trainer.check_val_every_n_epoch is None:
         # Lightning counts micro batches, a recipe optimiser steps.
         trainer.val_check_interval *= trainer.accumulate_grad_batches
+
+
+def try_optimizer(model: Any) -> None:
+    """Makes the optimiser and the schedule once, and drops them: what they refuse is known before data are read.
+
+    Raises:
+        InputError: What one of them does not take, in its own words.
+    """
+    try:
+        model.configure_optimizers()
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"model.optimizer or model.schedule: {console.first_line(error)}") from error
 
 
 def refuse_unfit(ckpt_path: str, model: Any, data: Any, training: bool) -> None:

@@ -27,7 +27,7 @@ from lit_vision.callbacks.verdict import Verdict
 from lit_vision.callbacks.workspace import Workspace
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose
+from lit_vision.experiment import compose, yamlio
 from lit_vision.experiment import names as check
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers.wandb import Wandb
@@ -35,19 +35,19 @@ from lit_vision.models import counts
 from lit_vision.runs import claim, durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, preparation, quiet, request, saved
+from lit_vision.session import folders, limits, preparation, quiet, saved
 from lit_vision.session.assembler import assemble
 from lit_vision.session.request import Request
 from lit_vision.tasks.task import Task
 
 
-def main(asked: Request) -> int:
-    """Runs one verb; returns the exit code."""
+def main(asked: Request, experiment: Experiment) -> int:
+    """Runs one verb on what it resolved to; returns the exit code."""
     quiet.calm()
     with preemption.leaving_at_once():
         try:
-            experiment = request.resolve(asked)
             check.names(experiment)
+            limits.refuse(experiment, asked.verb == "fit")
             return Session(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
@@ -56,6 +56,12 @@ def main(asked: Request) -> int:
             if not durable.is_of_writing(error, folder):
                 raise
             raise durable.told(error, Path(error.filename or folder)) from error
+
+
+def resolved(experiment: Experiment) -> str:
+    """The configuration with card, origin and all defaults, as a run's `config.yaml` would hold it."""
+    check.names(experiment)
+    return yamlio.dump(saved.in_folder(experiment, assemble(experiment, []).resolved()))
 
 
 class Session:
@@ -128,10 +134,11 @@ class Session:
         later = not self.training and folder.last.is_file()
         place = self.place = folders.beside(folder, self.experiment) if later else folder
         changed = compose.flatten(self.experiment.config)
+        keep = Keep(**(self.config.get("checkpoint") or {}))
         self.callbacks += [
             SameData(folder, beside=later),
             RandomStates(),
-            LastCheckpoint(folder.checkpoints, self.contents, Keep(**(self.config.get("checkpoint") or {}))),
+            LastCheckpoint(folder.checkpoints, self.contents, keep),
             FiniteLoss(folder.path, NonFinite(**(self.config.get("nonfinite") or {}))),
             DetectionFiles(place.path),
             Gallery(place.path),
@@ -148,7 +155,10 @@ class Session:
         trainer, data = self.assembler.trainer, self.assembler.datamodule
         self._refuse_other_classes()
         self.contents |= saved.for_prediction(data, self.config)
-        preparation.accumulate(trainer, data)
+        limits.refuse_half_precision(self.config["trainer"]["precision"], trainer.strategy.root_device)
+        preparation.accumulate(trainer, data, self.training)
+        if self.training:
+            preparation.try_optimizer(self.assembler.model)
         if self.ckpt_path and launch.rank() == 0:  # beyond, a file may just be getting its name back from rank zero
             preparation.refuse_unfit(self.ckpt_path, self.assembler.model, data, self.training)
 
