@@ -1,10 +1,13 @@
 """Entry of `lit-vision`: finds the verb, keeps errors short. Imports no torch; verbs are imported when called."""
 
+import errno
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lit_vision import nearest
+from lit_vision import nearest, terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 
@@ -30,12 +33,20 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   --ckpt_path last   continue the newest unfinished run of the same configuration
   --KEY VALUE        any key, e.g. --data.batch_size 64 --trainer.max_steps 100
 
+  --trust-code       a checkpoint or a recipe of others may name classes of any package
+  --print_config     the resolved configuration, without running it
+
 Options may stand before or after the verb. lit-vision fit --help lists every key.
 """
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+# Output that was too long for its buffer meets a full disk at once, not only when it is flushed.
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+
+_FLAGS = ("-h", "--help", "--print_config", "--trust-code")
+_HELP = re.compile(r"--(model|data|trainer|checkpoint|nonfinite)\.help")
 _VALUED = {"--row": "row", "--run": "run", "--ckpt_path": "ckpt_path"}
 
 
@@ -46,21 +57,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     the queue.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    terminal.settle()
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        terminal.flush()
+        return code
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # `lit-vision recipes ls | head` ends the pipe early, and that is fine
+        # `lit-vision recipes ls | head` ends the pipe early, and that is fine; what trains never comes here.
+        terminal.silence(sys.stdout)
         return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OF_OUTPUT:
+            raise
+        print(f"error: {terminal.refused(error)}", file=sys.stderr)
+        return BAD_INPUT
 
 
 def _dispatch(arguments: list[str]) -> int:
     verb, rest = _split_verb(arguments)
     if verb is None:
+        if rest == ["--version"]:
+            from lit_vision.runs import versions
+
+            print(f"lit-vision {versions.code()}")
+            return 0
         if not rest or rest[0] in ("-h", "--help"):
             print(USAGE)
             return 0 if rest else BAD_INPUT
@@ -75,7 +100,8 @@ def _split_verb(arguments: list[str]) -> tuple[str | None, list[str]]:
         if skip:
             skip = False
         elif argument.startswith("-"):
-            skip = argument.startswith("--") and "=" not in argument and argument not in ("--help", "--trust-code")
+            flag = argument in (*_FLAGS, "--version") or _HELP.fullmatch(argument)
+            skip = argument.startswith("--") and "=" not in argument and not flag
         elif argument in VERBS:
             return argument, arguments[:index] + arguments[index + 1 :]
         else:
@@ -84,16 +110,40 @@ def _split_verb(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _train(verb: str, arguments: list[str]) -> int:
-    if {"-h", "--help"} & set(arguments):
-        from lit_vision.session.assembler import help_text
+    _find_own_packages()
+    sections = tuple(argument[2:].removesuffix(".help") for argument in arguments if _HELP.fullmatch(argument))
+    flags = {argument for argument in arguments if argument in _FLAGS or _HELP.fullmatch(argument)}
+    values, options = _options(verb, [argument for argument in arguments if argument not in flags])
+    from lit_vision.session import request
 
-        print(help_text(verb))
-        return 0
-    values, options = _options(verb, arguments)
+    asked = request.Request(verb, options=options, trust_code="--trust-code" in flags, **values)
+    if sections or {"-h", "--help"} & flags:
+        return _help(verb, request.resolve(asked) if asked.configs else None, sections)
+    # What is only a typo is told before the seconds that torch takes.
+    experiment = request.resolve(asked)
     from lit_vision.session import session
-    from lit_vision.session.request import Request
 
-    return session.main(Request(verb, options=options, **values))
+    if "--print_config" in flags:
+        print(session.resolved(experiment), end="")
+        return 0
+    with terminal.outliving():
+        return session.main(asked, experiment)
+
+
+def _find_own_packages() -> None:
+    """Lets a class path name a package in the current folder, as `python -m` does, but after all that is installed."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def _help(verb: str, experiment: Any, sections: tuple[str, ...]) -> int:
+    from lit_vision.session import help as keys
+
+    if sections:
+        print(keys.text(verb, experiment, sections))
+    else:
+        print(f"{USAGE}\n{keys.text(verb, experiment)}")
+    return 0
 
 
 def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
@@ -104,9 +154,6 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
     for argument in rest:
         if not argument.startswith("--") or argument == "--":
             raise InputError(f"{verb} takes only options, got {argument!r}; write --key value or --key=value")
-        if argument == "--trust-code":
-            values["trust_code"] = True
-            continue
         name, equals, text = argument.partition("=")
         if not equals:
             text = next(rest, "")
@@ -122,6 +169,7 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
 
 
 def _predict(verb: str, arguments: list[str]) -> int:
+    _find_own_packages()
     from lit_vision.verbs import predict
 
     return predict.run(arguments)

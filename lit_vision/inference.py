@@ -7,7 +7,7 @@ predictor.predict(["cat.jpg"])
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
-from lit_vision.runs import checkpoints
+from lit_vision.runs import checkpoints, contents
 
 Picture = str | Path | Image.Image | np.ndarray[Any, Any] | Tensor
 """What can be predicted on: a file, a Pillow image, uint8 [H, W, 3] as an array, uint8 [3, H, W] as a tensor."""
@@ -72,11 +72,13 @@ class Predictor(ABC, Generic[P]):
         self.prepare = prepare
         self.device = device
 
-    def predict(self, images: Iterable[Picture], top: int = 5, score: float = 0.5, batch_size: int = 8) -> Iterator[P]:
+    def predict(
+        self, images: Picture | Iterable[Picture], top: int = 5, score: float = 0.5, batch_size: int = 8
+    ) -> Iterator[P]:
         """One result per image, in order.
 
         Args:
-            images: See `Picture`.
+            images: One, or several; see `Picture`.
             top: Classes that a classifier tells for each image.
             score: Least score of a detector's boxes.
             batch_size: Images per forward pass.
@@ -85,7 +87,8 @@ class Predictor(ABC, Generic[P]):
             InputError: If a file cannot be decoded, or an array has another shape or type; names it.
         """
         batch: list[Tensor] = []
-        for image in images:
+        several = [images] if _is_one(images) else cast(Iterable[Picture], images)
+        for image in several:
             batch.append(pixels_of(image))
             if len(batch) == batch_size:
                 yield from self._forward(batch, top, score)
@@ -129,6 +132,13 @@ class BoxPredictor(Predictor[Boxes]):
             yield Boxes(found.boxes[sure].tolist(), found.scores[sure].tolist(), names)
 
 
+def _is_one(images: Picture | Iterable[Picture]) -> TypeGuard[Picture]:
+    """Whether it is a picture; an array of four dimensions holds several."""
+    if isinstance(images, np.ndarray | Tensor):
+        return images.ndim == 3
+    return isinstance(images, str | Path | Image.Image)
+
+
 def pixels_of(image: Picture) -> Tensor:
     """A picture as uint8 [3, H, W].
 
@@ -160,13 +170,33 @@ def load(
     Raises:
         InputError: If the file is no such checkpoint, or names classes that are not trusted.
     """
+    place = device_of(device)
     content = checkpoints.read(str(file))
     config = checkpoints.configuration(content, str(file), trust_code)
-    names = content["lit_vision"]["class_names"]
-    net = build.part(nn.Module, config["model"]["init_args"]["network"], num_classes=len(names))
-    prefix = "network."
-    state = {key.removeprefix(prefix): value for key, value in content["state_dict"].items() if key.startswith(prefix)}
+    names = contents.class_names(content, str(file))
+    if not names:
+        raise InputError(f"{file} does not name its classes (class_names); name a file that lit-vision fit wrote")
+    net = build.part(nn.Module, contents.network(config, str(file)), num_classes=len(names))
+    prefix, whole = "network.", contents.state(content, str(file))
+    state = {key.removeprefix(prefix): value for key, value in whole.items() if key.startswith(prefix)}
+    contents.refuse_other_network(state, net, str(file))
     net.load_state_dict(state)
     pipeline: Pipeline[Any, Any] = build.part(Pipeline, checkpoints.pipeline(content, str(file), trust_code))
     kind = BoxPredictor if isinstance(net, Detector) else ClassPredictor
-    return kind(net.eval().to(device), names, pipeline.prepare, torch.device(device))
+    return kind(net.eval().to(place), names, pipeline.prepare, place)
+
+
+def device_of(name: str | torch.device) -> torch.device:
+    """The device of this name, if it is here.
+
+    Raises:
+        InputError: If there is no such device.
+    """
+    known = "cpu" + "".join(f", cuda:{number}" for number in range(torch.cuda.device_count()))
+    known += ", mps" if torch.backends.mps.is_available() else ""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError):
+        raise InputError(f"device {str(name)!r} is not here; choose from: {known}") from None
+    return device

@@ -44,8 +44,10 @@ class LastCheckpoint(Checkpoint):
         self._resumed_at: int | None = None
 
     def setup(self, trainer: L.Trainer, *_: Any, **__: Any) -> None:
-        """Takes over how checkpoints reach the disk."""
+        """Takes over how checkpoints reach the disk; validates a batch first where a figure is asked for by name."""
         trainer.strategy.checkpoint_io = DurableIO()
+        if self.keep.best:
+            trainer.num_sanity_val_steps = max(1, trainer.num_sanity_val_steps)
 
     def state_dict(self) -> dict[str, Any]:
         """Which checkpoints are the best so far."""
@@ -86,7 +88,9 @@ class LastCheckpoint(Checkpoint):
                 self.stop.leave(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """Saves after each validation inside a fit."""
+        """Saves after each validation inside a fit; the batch before the first step shows what validation logs."""
+        if trainer.sanity_checking:
+            self.kept.check(trainer)
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self.kept.judge(trainer)
             if trainer.global_step == trainer.max_steps:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import lightning as L
 
+from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.runs import checkpoints, durable
 
@@ -63,15 +64,24 @@ class Kept:
         """
         if not self.keep.best:
             return
+        self.check(trainer)
         figures = trainer.callback_metrics
-        if self.keep.monitor not in figures:
-            known = ", ".join(sorted(name for name in figures if name.startswith("val/")))
-            raise InputError(f"checkpoint.monitor: validation logs no {self.keep.monitor}; it logs {known}")
         sign = 1 if self.keep.mode == "min" else -1
         entries = {step: figure for figure, step in self.best}
-        entries[trainer.global_step] = float(figures[self.keep.monitor])
+        entries[trainer.global_step] = float(figures[str(self.keep.monitor)])
         ordered = sorted(((figure, step) for step, figure in entries.items()), key=lambda e: (sign * e[0], e[1]))
         self.best = ordered[: self.keep.best]
+
+    def check(self, trainer: L.Trainer) -> None:
+        """Checks, after a validation, that it logs what says which checkpoints are best.
+
+        Raises:
+            InputError: If the figure was not logged; names the nearest that was.
+        """
+        known = [name for name in trainer.callback_metrics if name.startswith("val/")]
+        if self.keep.best and self.keep.monitor not in known:
+            hint = nearest.hint(str(self.keep.monitor), known)
+            raise InputError(f"checkpoint.monitor: validation logs no {self.keep.monitor}; {hint}")
 
     def settle(self, step: int) -> None:
         """Gives `last.ckpt` of this step its lasting names, and removes what is no longer among the best.

@@ -157,7 +157,7 @@ class BoxData(DataModule[Annotations]):
     def eval_groups(self, split: Annotations) -> Tensor:
         """By the shape that an image is padded to: a larger neighbour would add a border that convolutions see."""
         shapes = torch.tensor(self.boxes.padded_shapes(split.sizes)).reshape(-1, 2)
-        found: Tensor = shapes.unique(dim=0, return_inverse=True)[1]
+        found: Tensor = torch.unique(shapes, dim=0, return_inverse=True)[1]
         return found
 
     def fingerprint(self) -> str:

@@ -15,10 +15,8 @@ from jsonargparse._parameter_resolvers import get_signature_parameters
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose
+from lit_vision.experiment import compose, sections
 from lit_vision.experiment.recipes import Experiment
-
-SECTIONS = ("model", "data", "trainer", "stages", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
 
 
 def names(experiment: Experiment) -> None:
@@ -29,10 +27,7 @@ def names(experiment: Experiment) -> None:
     """
     from lightning import Trainer
 
-    for section in experiment.config:
-        if section not in SECTIONS:
-            where = experiment.source_of(section)
-            raise InputError(f"{where}: unknown key {section!r}; {nearest.hint(section, (*SECTIONS, 'card'))}")
+    sections.refuse_unknown(experiment)
     for section in ("data", "model"):
         if compose.class_path(experiment.config.get(section)) is None:
             raise InputError(f"{experiment.name}: {section} needs a class_path; see lit-vision recipes ls for examples")
@@ -86,6 +81,7 @@ def _arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, 
                 f"{experiment.source_of(full)}: unknown key {full}; {owner} takes no {name!r}; "
                 f"{nearest.hint(name, accepted)}"
             )
+        _refuse_other_kind(accepted[name], value, full, experiment)
         concrete = _concrete_class(accepted[name])
         if concrete and isinstance(value, dict) and not compose.is_part(value):
             _arguments(concrete, value, full, experiment)
@@ -101,11 +97,38 @@ def parameters(target: Callable[..., Any]) -> dict[str, Any]:
     return {parameter.name: parameter.annotation for parameter in get_signature_parameters(target, method)}
 
 
+def _refuse_other_kind(annotation: Any, value: Any, key: str, experiment: Experiment) -> None:
+    """Checks that a class is of the kind of ours that is asked for; what makes such an object may be any function.
+
+    Raises:
+        InputError: Names what the class lacks, and the class to derive it from.
+    """
+    kind, path = _our_class(annotation), compose.class_path(value)
+    given = load(path, f"{experiment.source_of(key)}: {key}") if kind and path else None
+    if kind is None or not isinstance(given, type) or issubclass(given, kind):
+        return
+    promised = {*getattr(kind, "__abstractmethods__", ()), *kind.__annotations__}
+    missing = [name for name in sorted(promised) if not hasattr(given, name)]
+    lacks = f"; it lacks {', '.join(missing)}" if missing else ""
+    source = experiment.source_of(key)
+    where = source if source == f"--{key}" else f"{source}: {key}"
+    raise InputError(
+        f"{where}: {path} is no {kind.__name__}{lacks};\n"
+        f"derive it from {kind.__module__}.{kind.__qualname__}, whose documentation says what each must be"
+    )
+
+
 def _concrete_class(annotation: Any) -> type | None:
     """The class of our own that an annotation names, an optional one too; its mapping needs no class path."""
+    kind = _our_class(annotation)
+    return None if kind is None or inspect.isabstract(kind) else kind
+
+
+def _our_class(annotation: Any) -> type | None:
+    """The one class of our own that an annotation names, an optional or a generic one too."""
     kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     ours = [kind for kind in kinds if isinstance(kind, type) and kind.__module__.startswith("lit_vision.")]
-    return ours[0] if len(ours) == 1 and not inspect.isabstract(ours[0]) else None
+    return ours[0] if len(ours) == 1 else None
 
 
 def _modules_hint(missing: str, parent: str) -> str:

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Experiment:
         changed: Dotted keys that differ from recipe and row beyond the hardware.
         dropped: Arguments that went with a changed class, to be printed once.
         sources: Dotted key to the file or option that last set it, for messages.
+        card_content: The card as the file has it.
+        copy_of: The recipe that a user's own file was copied from.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Experiment:
     dropped: list[str] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     card_content: Config = field(default_factory=dict)
+    copy_of: str = ""
 
     def expected(self) -> Row | None:
         """The row with the card's metric and split filled in; None where no row applies."""
@@ -139,6 +142,7 @@ def resolve(
     """
     experiment = _open(configs[0]) if configs else _from_content(base or {}, "the checkpoint")
     _apply_row(experiment, row)
+    experiment.changed += _edited(experiment)
     original = copy.deepcopy(experiment.config)
     for name in configs[1:]:
         path = find(name)
@@ -155,6 +159,22 @@ def resolve(
     _pass_seed(experiment.config)
     experiment.changed += [key for key in compose.differing(original, experiment.config) if not _is_hardware(key)]
     return experiment
+
+
+def _edited(experiment: Experiment) -> list[str]:
+    """Where a copy (`recipes cp`) is not the recipe any more that it was copied from: it does not stand for its row.
+
+    Raises:
+        InputError: If there is no such recipe.
+    """
+    if not experiment.copy_of:
+        return []
+    original = _open(experiment.copy_of)
+    _apply_row(original, experiment.row)
+    keys = [key for key in compose.differing(original.config, experiment.config) if not _is_hardware(key)]
+    ours, theirs = experiment.expected(), original.expected()
+    same = ours is None or theirs is None or replace(ours, set={}) == replace(theirs, set={})
+    return [key for key in keys if key not in experiment.changed] + ([] if same else ["card"])
 
 
 def _open(name: str) -> Experiment:
@@ -179,6 +199,7 @@ def _from_content(content: Config, source: str) -> Experiment:
         changed=list(origin.get("changed", [])),
         sources=sources,
         card_content=card_content,
+        copy_of=origin.get("copy_of", ""),
     )
 
 

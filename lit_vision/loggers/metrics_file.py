@@ -1,6 +1,7 @@
 """`metrics.jsonl`: the local truth about every logged figure."""
 
 import json
+import math
 import os
 import time
 from argparse import Namespace
@@ -55,8 +56,8 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Writes one line: the optimiser step, the time in seconds since 1970, and the figures."""
-        figures = {name: value for name, value in metrics.items() if name != "epoch"}
+        """Writes one line: the optimiser step, the time in seconds since 1970, the figures (null where not finite)."""
+        figures = {name: _plain(value) for name, value in metrics.items() if name != "epoch"}
         signature = (step, *figures)
         if signature != self._last:
             self._write({"step": step, "time": round(time.time(), 3)} | figures)
@@ -79,7 +80,7 @@ class MetricsFile(Logger):
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
-            self.experiment.write(json.dumps(line) + "\n")
+            self.experiment.write(json.dumps(line, allow_nan=False) + "\n")
             self.experiment.flush()
             os.stat(self.path)  # a file that was deleted takes lines without complaint, into nowhere
         except OSError as error:
@@ -94,3 +95,8 @@ class MetricsFile(Logger):
         if whole < len(content):
             with open(self.path, "r+b", opener=durable.unlinked) as file:
                 file.truncate(whole)
+
+
+def _plain(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None

@@ -12,6 +12,7 @@ A run's files are named by nothing but their place in this folder, so it can be 
 import copy
 import errno
 import hashlib
+import re
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -24,9 +25,13 @@ from lit_vision import console, launch
 from lit_vision.errors import InputError
 from lit_vision.experiment import trust
 from lit_vision.experiment.compose import Config
-from lit_vision.runs import durable
+from lit_vision.runs import contents, durable
 
 LAST, PREVIOUS, DAMAGED = "last.ckpt", "previous.ckpt", "damaged.ckpt"
+# In torch's reports on a file that it does not load.
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)|[Uu]nsupported (?:class|global) ([\w.]+)")
+_ADVICE = re.compile(r"This file can still be loaded|Please file an issue|weights_only")
+
 MARK = b"sha256 of all before:"
 
 _NO_DOWNLOADS = {"weights": None, "download": False}
@@ -36,15 +41,28 @@ def read(path: str) -> dict[str, Any]:
     """A checkpoint's content; only tensors and plain types are ever unpickled.
 
     Raises:
-        InputError: If there is no such file, or it is no readable checkpoint.
+        InputError: If there is no such file, it is no readable checkpoint, or holds more than tensors and plain types.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except FileNotFoundError:
         raise InputError(f"--ckpt_path {path}: there is no such file") from None
+    except OSError as error:
+        raise InputError(f"--ckpt_path {path}: {error.strerror or error}") from None
     except Exception as error:
-        raise InputError(f"--ckpt_path {path}: not a readable checkpoint ({console.first_line(error)})") from None
+        raise InputError(f"--ckpt_path {path}: {_unreadable(error)}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"--ckpt_path {path}: no checkpoint, it holds a {type(content).__name__}")
     return content
+
+
+def _unreadable(error: Exception) -> str:
+    """Why a file was not loaded; torch's own report goes on with how to load it in spite of that."""
+    text = str(error)
+    if found := _GLOBAL.search(text):
+        return f"it is not opened, because it names {found[1]}, and what is no tensor and no plain value can run code"
+    first = (_ADVICE.split(text)[0].strip().splitlines() or [""])[0] or type(error).__name__
+    return f"not a readable checkpoint ({first[:200]})"
 
 
 def verify(path: Path) -> None:
@@ -175,13 +193,9 @@ def configuration(content: dict[str, Any], path: str, trust_code: bool) -> Confi
     those that are there already.
 
     Raises:
-        InputError: If it carries none, or names what is not on the list of `trust`.
+        InputError: If it carries none, or one that is incomplete, or names what is not on the list of `trust`.
     """
-    config = _carried(content).get("config")
-    if not isinstance(config, dict):
-        raise InputError(
-            f"{path} carries no configuration (it was not written by lit-vision fit); give its recipe by --config"
-        )
+    config = contents.configuration(content, path)
     cleaned: Config = without_downloads(copy.deepcopy(config) if trust_code else trust.configuration(config, path))
     return cleaned
 
@@ -192,14 +206,8 @@ def pipeline(content: dict[str, Any], path: str, trust_code: bool) -> Any:
     Raises:
         InputError: See `configuration`.
     """
-    config = _carried(content).get("pipeline")
+    config = contents.carried(content).get("pipeline")
     return config if trust_code else trust.pipeline(config, path)
-
-
-def _carried(content: dict[str, Any]) -> dict[str, Any]:
-    """What this package put into a checkpoint; nothing where another wrote it."""
-    carried = content.get("lit_vision", {}) if isinstance(content, dict) else {}
-    return carried if isinstance(carried, dict) else {}
 
 
 def without_downloads(config: Any) -> Any:

@@ -4,6 +4,7 @@ import copy
 import sys
 import warnings
 from argparse import ArgumentError
+from typing import Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -21,6 +22,7 @@ class Assembler(LightningCLI):
     """LightningCLI as the assembler: takes a plain configuration, links data to model, runs nothing by itself."""
 
     def __init__(self, config: compose.Config | list[str], callbacks: list[L.Callback]) -> None:
+        self._asked = config if isinstance(config, dict) else {}
         super().__init__(
             L.LightningModule,
             L.LightningDataModule,
@@ -40,6 +42,18 @@ class Assembler(LightningCLI):
             args=config,
             run=False,
         )
+        self._keep_whole_numbers(self.config["trainer"])
+
+    def _keep_whole_numbers(self, trainer: Any) -> None:
+        """For `int | float`, jsonargparse reads 1 as 1.0: to `limit_val_batches` not one batch, but all."""
+        asked = self._asked.get("trainer") or {}
+        for key, value in asked.items():
+            if isinstance(value, int) and isinstance(trainer[key], float):
+                trainer[key] = value
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
+        self._keep_whole_numbers(config)
+        return super()._instantiate_trainer(config, callbacks)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What the data know at construction goes to the model; a link whose target is not there is left out."""
@@ -63,7 +77,7 @@ class Assembler(LightningCLI):
         """
         try:
             super().instantiate_classes()
-        except (MisconfigurationException, TypeError, ValueError) as error:
+        except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
             cause = _innermost(error)
             if isinstance(cause, InputError):
                 raise cause from None
@@ -78,17 +92,8 @@ class Assembler(LightningCLI):
             text = self.parser.dump(self.config, skip_none=False)
         content: compose.Config = yamlio.parse(text)
         content.pop("config", None)
+        self._keep_whole_numbers(content["trainer"])
         return content
-
-
-def help_text(verb: str) -> str:
-    """Every key of the configuration, as jsonargparse tells it."""
-    parser = LightningArgumentParser(
-        prog=f"lit-vision {verb}", description="Every key that a recipe or an option may set."
-    )
-    for kind, key in ((L.Trainer, "trainer"), (L.LightningModule, "model"), (L.LightningDataModule, "data")):
-        parser.add_lightning_class_args(kind, key, subclass_mode=key != "trainer")
-    return str(parser.format_help())
 
 
 def assemble(experiment: Experiment, callbacks: list[L.Callback]) -> Assembler:
@@ -109,10 +114,13 @@ def assemble(experiment: Experiment, callbacks: list[L.Callback]) -> Assembler:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The input error that a chain of exceptions began with, else the error itself."""
+    """What a chain of exceptions began with, where that says more than the report around it; else the error itself."""
+    chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, InputError):
-            return cause
+        chain.append(cause)
         cause = cause.__cause__ or cause.__context__
+    for kind in (InputError, ImportError, MisconfigurationException):
+        if found := [one for one in chain if isinstance(one, kind)]:
+            return found[-1]
     return error

@@ -1,19 +1,26 @@
 """Which run folder a command works in, and which checkpoint it goes on from."""
 
+import contextlib
 import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from lit_vision import console, launch
+from lit_vision.callbacks import finite
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, yamlio
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
-from lit_vision.runs import checkpoints, durable, ownership
+from lit_vision.runs import checkpoints, claim, durable, ownership
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.session import saved
 from lit_vision.session.request import LAST, Request
 from lit_vision.sweeps import mark
+
+# Files of a run that has not logged anything.
+_OF_A_START = ("config.yaml", "run.json", "metrics.jsonl", claim.FILE)
 
 RUN_VARIABLE = "LIT_VISION_RUN"  # how rank zero hands its run folder to the ranks it launches
 
@@ -32,8 +39,13 @@ def find(request: Request, experiment: Experiment, config: compose.Config) -> Ru
     return folder
 
 
+def beside(folder: RunFolder, experiment: Experiment) -> RunFolder:
+    """Where a later evaluation of a trained run leaves its files: the run's own result stays what its training gave."""
+    return RunFolder(folder.path / "tests" / runs.slug(experiment.row or "recipe"))
+
+
 def start(folder: RunFolder, experiment: Experiment, config: compose.Config, part_of: str = "") -> None:
-    """Makes a new run's folder, on rank zero; one that is a run already stays as it is.
+    """Makes a new run of a folder that exists, on rank zero; one that is a run already stays as it is.
 
     Args:
         folder: The folder.
@@ -43,7 +55,6 @@ def start(folder: RunFolder, experiment: Experiment, config: compose.Config, par
     """
     if launch.rank() > 0 or folder.state:
         return
-    folder.path.mkdir(parents=True, exist_ok=True)
     durable.write_text(folder.config, yamlio.dump(saved.in_folder(experiment, config)))
     folder.note(
         recipe=experiment.name,
@@ -54,6 +65,37 @@ def start(folder: RunFolder, experiment: Experiment, config: compose.Config, par
         **({"part_of": part_of} if part_of else {}),
         **mark.read(),
     )
+
+
+def make(path: Path) -> list[Path]:
+    """Makes a folder with its parents, on rank zero; returns those that were not there, the outermost first."""
+    if launch.rank() > 0:
+        return []
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
+
+
+def discard(folder: RunFolder, made: Sequence[Path]) -> None:
+    """Takes a start that was refused back, on rank zero, unless the run has left something of its own.
+
+    Args:
+        folder: The run's folder.
+        made: What `make` gave; a folder that was there before stays, without the run.
+    """
+    files, folders = _OF_A_START, ("checkpoints", "wandb")
+    logged = folder.metrics.is_file() and runs.read_metrics(folder.metrics)
+    left = {path.name for path in folder.path.glob("*")} - {*files, *folders}
+    kept = logged or any(folder.checkpoints.glob("*")) or (left if made else finite.FILE in left)
+    if launch.rank() > 0 or kept:
+        return
+    for name in files:
+        (folder.path / name).unlink(missing_ok=True)
+    for name in folders if made else ():
+        shutil.rmtree(folder.path / name, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another run may have been started beside this one
+        for path in reversed(made):
+            path.rmdir()
 
 
 def to_train_from(request: Request, folder: RunFolder) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_vision.errors import InputError
-from lit_vision.experiment import recipes
+from lit_vision.experiment import recipes, sections
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.runs import ownership
 from lit_vision.runs.folder import RunFolder
@@ -47,6 +47,7 @@ def resolve(request: Request) -> Experiment:
     Raises:
         InputError: If nothing names an experiment, or what is named does not resolve.
     """
+    sections.refuse_unknown_options([name for name, _ in request.options])
     configs, base = list(request.configs), None
     if not configs and request.run and (run := RunFolder(Path(request.run))).config.is_file():
         if not request.trust_code:
@@ -58,4 +59,6 @@ def resolve(request: Request) -> Experiment:
         base = checkpoints.configuration(checkpoints.read(request.file), request.file, request.trust_code)
     if not configs and base is None:
         raise InputError(f"{request.verb} needs --config RECIPE; lit-vision recipes ls shows them")
-    return recipes.resolve(configs, request.row, request.options, base)
+    experiment = recipes.resolve(configs, request.row, request.options, base)
+    sections.refuse_unknown(experiment)
+    return experiment

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from lit_vision import console, launch
 from lit_vision.callbacks import preemption
@@ -22,37 +23,38 @@ from lit_vision.callbacks.kept import Keep
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
 from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.random_state import RandomStates
+from lit_vision.callbacks.same_data import SameData
 from lit_vision.callbacks.throughput import Throughput
 from lit_vision.callbacks.verdict import Verdict
 from lit_vision.callbacks.workspace import Workspace
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose
+from lit_vision.experiment import compose, yamlio
 from lit_vision.experiment import names as check
 from lit_vision.experiment import stages as listed_stages
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.models import counts
-from lit_vision.runs import durable
+from lit_vision.runs import claim, durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, preparation, quiet, request, saved, starting
+from lit_vision.session import folders, limits, preparation, quiet, saved, starting
 from lit_vision.session.assembler import assemble
-from lit_vision.session.request import LAST, Request
+from lit_vision.session.request import Request
 from lit_vision.tasks.task import Task
 
 
-def main(asked: Request) -> int:
-    """Runs one verb; returns the exit code."""
+def main(asked: Request, experiment: Experiment) -> int:
+    """Runs one verb on what it resolved to; returns the exit code."""
     quiet.calm()
     with preemption.leaving_at_once():
         try:
-            experiment = request.resolve(asked)
             check.names(experiment)
             if listed := listed_stages.of(experiment):
                 from lit_vision.session import stages  # it runs sessions, one after the other
 
                 return stages.run(asked, experiment, listed)
+            limits.refuse(experiment, asked.verb == "fit")
             return Session(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
@@ -78,6 +80,12 @@ class PartOf:
     start: Mapping[str, Path] = field(default_factory=dict)
 
 
+def resolved(experiment: Experiment) -> str:
+    """The configuration with card, origin and all defaults, as a run's `config.yaml` would hold it."""
+    check.names(experiment)
+    return yamlio.dump(saved.in_folder(experiment, assemble(experiment, []).resolved()))
+
+
 class Session:
     """One command from configuration to exit code.
 
@@ -99,45 +107,73 @@ class Session:
         self.saved = self.part_of.saved or self.config
         self.contents: dict[str, Any] = {"config": saved.in_checkpoint(experiment, self.config)}
         self.folder: RunFolder | None = None
-        self.ckpt_path = asked.ckpt_path
+        self.place: RunFolder | None = None  # where the files go: the folder, or one below for a later test
+        self.claim: claim.Claim | None = None
+        self.made: list[Path] = []
+        self.ckpt_path = asked.file
 
     def run(self) -> int:
-        """Finds the run folder, builds, runs, closes."""
+        """Finds the run folder, builds, runs, closes; a start that is refused leaves no folder."""
         for line in self.experiment.dropped:
             console.say(f"dropped with its class: {line}")
-        if self.training or self.request.run or self.request.ckpt_path in (None, LAST):
+        if self._keeps_files():
             self.folder = folders.find(self.request, self.experiment, self.saved)
             if self.folder.finished and self.training:
                 _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
                 return 0
-            self._attach(self.folder)
-        self._build()
         try:
+            return self._run()
+        finally:
+            if self.claim:
+                self.claim.release()
+
+    def _run(self) -> int:
+        is_new = bool(self.folder and not self.folder.state)
+        if self.folder:
+            self._attach(self.folder)
+        try:
+            self._build()
+            if self.folder and self.place:
+                self._start(self.folder, self.place)
+            content = saved.in_folder(self.experiment, self.saved)
+            later = self.place is not self.folder
+            preparation.connect_loggers(self.assembler.trainer, None if later else self.folder, content)
             return self._closing(self._fit if self.training else self._evaluate)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise self.memory.told(self.assembler.trainer, self.assembler.datamodule.batch_size) from error
+        except InputError:
+            if self.folder and self.place and (is_new or self.place is not self.folder):
+                folders.discard(self.place, self.made)
+            raise
+
+    def _keeps_files(self) -> bool:
+        """Whether the command works in a run's folder: not in a rehearsal, nor for the figures of a file alone."""
+        if self.config["trainer"]["fast_dev_run"]:
+            return False
+        return self.training or bool(self.request.run) or self.request.file is None
 
     def _attach(self, folder: RunFolder) -> None:
-        """Starts or continues the folder, and adds the callbacks that write into it."""
+        """Chooses where to go on from, and adds the callbacks that write."""
         durable.refuse_links(folder.path)
+        if folder.path.is_dir():
+            self.claim = claim.Claim(folder.path)
         choose = folders.to_train_from if self.training else folders.to_evaluate
         self.ckpt_path = choose(self.request, folder)
+        later = not self.training and folder.last.is_file()
+        place = self.place = folders.beside(folder, self.experiment) if later else folder
         changed = compose.flatten(self.experiment.config)
+        keep = Keep(**(self.config.get("checkpoint") or {}))
         self.callbacks += [
+            SameData(folder, beside=later),
             RandomStates(),
-            LastCheckpoint(folder.checkpoints, self.contents, Keep(**(self.config.get("checkpoint") or {}))),
+            LastCheckpoint(folder.checkpoints, self.contents, keep),
             FiniteLoss(folder.path, NonFinite(**(self.config.get("nonfinite") or {}))),
-            DetectionFiles(folder.path),
-            Gallery(folder.path),
-            Diagnosis(folder.path),
+            DetectionFiles(place.path),
+            Gallery(place.path),
+            Diagnosis(place.path),
             Throughput(),
-            Workspace(folder),
+            Workspace(place),
             # Last, for its `result.json` says that the run is finished.
-            Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
+            Verdict(self.experiment, place, {key: changed.get(key) for key in self.experiment.changed}),
         ]
-        folders.start(folder, self.experiment, self.saved, self.part_of.run)
 
     def _build(self) -> None:
         """Builds data, model and trainer, and settles what depends on them."""
@@ -145,9 +181,19 @@ class Session:
         trainer, data = self.assembler.trainer, self.assembler.datamodule
         self._refuse_other_classes()
         self.contents |= saved.for_prediction(data, self.config)
-        preparation.accumulate(trainer, data)
-        content = saved.in_folder(self.experiment, self.saved)
-        preparation.connect_loggers(trainer, self.folder, content, self.training)
+        limits.refuse_half_precision(self.config["trainer"]["precision"], trainer.strategy.root_device)
+        preparation.accumulate(trainer, data, self.training)
+        if self.training:
+            preparation.try_optimizer(self.assembler.model)
+        if self.ckpt_path and launch.rank() == 0:  # beyond, a file may just be getting its name back from rank zero
+            preparation.refuse_unfit(self.ckpt_path, self.assembler.model, data, self.training)
+
+    def _start(self, folder: RunFolder, place: RunFolder) -> None:
+        """Makes the folder, now that nothing speaks against the run any more, and claims it."""
+        self.made = folders.make(place.path)
+        if self.claim is None:
+            self.claim = claim.Claim(folder.path)
+        folders.start(folder, self.experiment, self.saved, self.part_of.run)
 
     def _refuse_other_classes(self) -> None:
         """The class count comes from the data; a recipe that says otherwise is an error naming both."""
@@ -167,6 +213,19 @@ class Session:
             code = work()
         except (SystemExit, KeyboardInterrupt) as stopped:
             code = self._interrupted(stopped)
+        except MisconfigurationException as error:
+            raise InputError(f"the run is refused: {console.first_line(error)}") from error
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError) or not preparation.met_in_restoring(error):
+                raise
+            raise InputError(
+                f"--ckpt_path {self.ckpt_path} cannot be restored into this run ({console.first_line(error)});\n"
+                "go on with the configuration that it was written with"
+            ) from error
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self.memory.told(self.assembler.trainer, self.assembler.datamodule.batch_size) from error
         finally:
             for logger in self.assembler.trainer.loggers:
                 if isinstance(logger, Wandb):
@@ -175,12 +234,16 @@ class Session:
 
     def _fit(self) -> int:
         trainer, model, data = self.assembler.trainer, self.assembler.model, self.assembler.datamodule
-        assert self.folder is not None
+        if isinstance(model, Task):
+            console.say(f"{counts.parameters(model.network):,} parameters")
+        if self.folder is None:
+            trainer.fit(model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
+            trainer.test(model, datamodule=data, verbose=False)
+            _print("trainer.fast_dev_run: it runs, and nothing is kept")
+            return 0
         # Other ranks have no file to mark, and the checkpoint may still be getting its name back from rank zero.
         if launch.rank() == 0:
             preparation.mark_metrics(self.folder, self.ckpt_path)
-        if isinstance(model, Task):
-            console.say(f"{counts.parameters(model.network):,} parameters")
         console.say(f"run: {self.folder.path}")
         if self.ckpt_path is None:
             starting.fill(model, self.part_of.start)

@@ -17,7 +17,7 @@ from lit_vision.experiment.recipes import Experiment
 from lit_vision.experiment.stages import Stage
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, proposing
+from lit_vision.session import folders, limits, proposing
 from lit_vision.session.assembler import assemble
 from lit_vision.session.request import Request
 from lit_vision.session.session import PartOf, Session
@@ -41,6 +41,7 @@ def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
     experiments = [stages.experiment_of(stage, whole, stage is listed[-1]) for stage in listed]
     for experiment in experiments:
         check.names(experiment)
+        limits.refuse(experiment, asked.verb == "fit")
     saved = _saved(whole, len(listed))
     if asked.verb != "fit" and not asked.run:
         raise InputError(
@@ -52,6 +53,7 @@ def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
         for stage, experiment in zip(listed, experiments, strict=True)
     ]
     if asked.verb == "fit" and not folder.finished:
+        folders.make(folder.path)
         folders.start(folder, whole, saved)
         for place in places[:-1]:
             if code := _run_earlier(place, folder, asked):

@@ -47,8 +47,9 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def curve(self, metric: str) -> list[float]:
-        """The metric's logged values so far, oldest first."""
-        return [float(line[metric]) for line in self._lines() if line.get(metric) is not None]
+        """The metric's logged values so far, oldest first; NaN where it was not finite."""
+        logged = [line[metric] for line in self._lines() if metric in line]
+        return [math.nan if value is None else float(value) for value in logged]
 
     def value(self, metric: str) -> float | None:
         """The metric at the end: its last logged value; None if it was never logged, or is no number."""

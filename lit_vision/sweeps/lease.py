@@ -5,7 +5,6 @@ takes the trial over, so clocks of different machines need not agree. On the own
 at once.
 """
 
-import contextlib
 import fcntl
 import os
 import socket
@@ -13,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from lit_vision.runs import process
 
 SECONDS = 120.0
 
@@ -24,9 +25,9 @@ def sign(beat: int) -> Lease:
     pid = os.getpid()
     return {
         "owner": f"{socket.gethostname()}:{pid}",
-        "machine": _machine(),
+        "machine": process.machine(),
         "pid": pid,
-        "born": _born(pid),
+        "born": process.born(pid),
         "beat": beat,
         "time": round(time.time(), 1),
     }
@@ -45,7 +46,7 @@ class Watch:
 
     def lapsed(self, trial: int, lease: Lease) -> bool:
         """Whether the owner of a running trial is gone; `lease` is empty if it died before it signed."""
-        if _dead(lease):
+        if is_dead(lease):
             return True
         signature, now = (lease.get("owner"), lease.get("beat")), time.monotonic()
         before, since = self._seen.setdefault(trial, (signature, now))
@@ -53,6 +54,13 @@ class Watch:
             self._seen[trial] = (signature, now)
             return False
         return now - since > self.seconds
+
+
+def is_dead(lease: Lease) -> bool:
+    """Whether the owner ran on this very machine and is gone; a process number that was given again is not it."""
+    if lease.get("machine") != process.machine() or lease.get("born") is None:
+        return False
+    return bool(process.born(lease["pid"]) != lease["born"])
 
 
 def lock(folder: Path) -> int | None:
@@ -71,28 +79,3 @@ def lock(folder: Path) -> int | None:
     except OSError:
         return handle
     return handle
-
-
-def _dead(lease: Lease) -> bool:
-    """Whether the owner ran on this very machine and is gone; a process number that was given again is not it."""
-    if not lease or lease["machine"] != _machine() or lease["born"] is None:
-        return False
-    return bool(_born(lease["pid"]) != lease["born"])
-
-
-def _machine() -> str:
-    """This boot of this machine, and this container on it; the host's name alone where Linux does not tell."""
-    parts = [socket.gethostname()]
-    with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))
-    return "/".join(parts)
-
-
-def _born(pid: int) -> str | None:
-    """When a process began, in clock ticks since boot; None for none, for a zombie, and where Linux does not tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields[19]

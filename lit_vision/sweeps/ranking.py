@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lit_vision.sweeps import definition
+from lit_vision.sweeps import definition, lease
 from lit_vision.sweeps.board import SETTLED, State, Trial
 from lit_vision.sweeps.definition import SEED, Sweep
+
+STOPPED = "stopped"  # of a running trial whose agent was killed
 
 _REPEATS = (SEED, "data.seed")
 
@@ -71,7 +73,7 @@ def table(sweep: Sweep, trials: Sequence[Trial], now: float | None = None) -> st
         shown = [cell(trial.values.get(name)) for name in names]
         running = trial.state is State.RUNNING
         owner = (trial.lease.get("owner", "?"), _age(trial, now)) if running else ("", "")
-        rows.append((f"{trial.point:03}", str(trial.state), cell(trial.value), *shown, *owner))
+        rows.append((f"{trial.point:03}", state_of(trial), cell(trial.value), *shown, *owner))
     return "\n".join([_aligned(rows), "", _counts(trials), *_failures(trials)])
 
 
@@ -80,7 +82,7 @@ def as_json(trials: Sequence[Trial], folder: Path) -> list[dict[str, Any]]:
     return [
         {
             "trial": trial.point,
-            "state": str(trial.state),
+            "state": state_of(trial),
             "value": trial.value if trial.value is None or math.isfinite(trial.value) else None,
             "parameters": trial.values,
             "attempts": trial.attempts + (trial.state is not State.WAITING),
@@ -92,14 +94,21 @@ def as_json(trials: Sequence[Trial], folder: Path) -> list[dict[str, Any]]:
     ]
 
 
+def state_of(trial: Trial) -> str:
+    """What a trial is doing; one whose agent is gone does nothing until somebody resumes the sweep."""
+    return STOPPED if trial.state is State.RUNNING and lease.is_dead(trial.lease) else str(trial.state)
+
+
 def _common(trial: Trial) -> dict[str, Any]:
     return {key: value for key, value in trial.values.items() if key not in _REPEATS}
 
 
 def _counts(trials: Sequence[Trial]) -> str:
-    counted = [(sum(trial.state is state for trial in trials), state) for state in State]
+    states = [state_of(trial) for trial in trials]
+    counted = [(states.count(state), state) for state in (*State, STOPPED)]
     done = sum(trial.state in SETTLED for trial in trials)
-    return f"{done} of {len(trials)} done: " + ", ".join(f"{number} {state}" for number, state in counted if number)
+    told = f"{done} of {len(trials)} done: " + ", ".join(f"{number} {state}" for number, state in counted if number)
+    return told + ("; lit-vision sweep resume continues them" if STOPPED in states else "")
 
 
 def _failures(trials: Sequence[Trial]) -> list[str]:

@@ -45,7 +45,10 @@ def stored_plan(storage: BaseStorage, name: str, place: str) -> dict[str, Any]:
     """
     known = optuna.get_all_study_names(storage)
     if name not in known:
-        raise InputError(f"{place} holds no sweep {name!r}; it holds {', '.join(sorted(known)) or 'none'}")
+        held = (
+            f"{place} holds no sweep {name!r}, but {', '.join(sorted(known))}" if known else f"{place} holds no sweep"
+        )
+        raise InputError(f"{held}; start one with lit-vision sweep run, or name another storage")
     plan: dict[str, Any] | None = optuna.load_study(study_name=name, storage=storage).user_attrs.get(_PLAN)
     if plan is None:
         raise InputError(f"{place}: the study {name!r} was not made by lit-vision sweep run; name another")

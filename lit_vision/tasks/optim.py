@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from lit_vision.errors import InputError
+
 Exempt = Literal["norm", "bias", "slope"]
 
 
@@ -65,9 +67,16 @@ class WarmupCosine(LambdaLR):
         steps: Optimiser steps of the whole run.
         warmup: Optimiser steps of the linear part.
         start: Fraction of the peak at step 0.
+
+    Raises:
+        InputError: If there is no step, or the warm-up is negative or longer than the run.
     """
 
     def __init__(self, optimizer: Optimizer, steps: int, warmup: int = 0, start: float = 0.0) -> None:
+        if steps < 1:
+            raise InputError(f"model.schedule.steps is {steps}; write the optimiser steps of the whole run")
+        _refuse_warmup(warmup, steps)
+
         def factor(step: int) -> float:
             if step < warmup:
                 return start + (1 - start) * step / warmup
@@ -85,6 +94,9 @@ class WarmupMilestones(LambdaLR):
         gamma: Factor at each milestone.
         warmup: Optimiser steps of the warm-up. The papers state none; 500 from a third is the authors' code's.
         start: Fraction of the rate at step 0.
+
+    Raises:
+        InputError: If the warm-up is negative.
     """
 
     def __init__(
@@ -95,11 +107,20 @@ class WarmupMilestones(LambdaLR):
         warmup: int = 500,
         start: float = 1 / 3,
     ) -> None:
+        _refuse_warmup(warmup)
+
         def factor(step: int) -> float:
             warm = min(1.0, start + (1 - start) * step / warmup) if warmup else 1.0
             return float(warm * gamma ** sum(milestone <= step for milestone in milestones))
 
         super().__init__(optimizer, factor)
+
+
+def _refuse_warmup(warmup: int, steps: int | None = None) -> None:
+    if warmup < 0:
+        raise InputError(f"model.schedule.warmup is {warmup}; write 0 for none")
+    if steps is not None and warmup > steps:
+        raise InputError(f"model.schedule.warmup is {warmup}, but the schedule ends after {steps} steps (steps)")
 
 
 class ErrorWarmup(LRScheduler):

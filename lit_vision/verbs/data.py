@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from lit_vision import terminal
 from lit_vision.data.fetch import catalog
 from lit_vision.data.fetch.catalog import DataSet
 from lit_vision.verbs.arguments import Parser
@@ -54,7 +55,11 @@ def _parser() -> Parser:
 
 def _list(as_json: bool) -> str:
     if as_json:
-        return json.dumps([dataclasses.asdict(entry) for entry in catalog.every()], indent=1, ensure_ascii=False)
+        return json.dumps(
+            [dataclasses.asdict(entry) for entry in catalog.every()],
+            indent=1,
+            ensure_ascii=not terminal.takes_unicode(),
+        )
     lines = [("name", "classes", "images", "size on disk", "how to get it")]
     for entry in catalog.every():
         lines.append((entry.name, str(entry.classes or "yours"), entry.images, entry.size, entry.how))

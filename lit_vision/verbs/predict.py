@@ -5,13 +5,14 @@ import glob
 import json
 import math
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lit_vision import inference
+from lit_vision import inference, terminal
 from lit_vision.data.image_folder import SUFFIXES
 from lit_vision.data.pipelines import decode
 from lit_vision.diagnosis import drawing
@@ -32,11 +33,13 @@ def run(argv: Sequence[str]) -> int:
     predictor = inference.load(arguments.ckpt_path, arguments.device, arguments.trust_code)
     if arguments.pictures and not isinstance(predictor, BoxPredictor):
         raise InputError("--pictures draws boxes, but the checkpoint is a classifier's; leave the option out")
+    if arguments.pictures:
+        _make(arguments.pictures)
     failed, separator = False, ""
     print("[")
     for entry in _entries(predictor, list(files(arguments.paths)), arguments):
         failed |= "error" in entry
-        print(separator + json.dumps(entry, ensure_ascii=False), end="", flush=True)
+        print(separator + json.dumps(entry, ensure_ascii=not terminal.takes_unicode()), end="", flush=True)
         separator = ",\n"
     print("\n]")
     return int(failed)
@@ -106,9 +109,18 @@ def _entries(
         yield entry
 
 
+def _make(folder: Path) -> None:
+    """Makes the folder of the pictures, and tries whether it takes files, before any image is read."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"--pictures {folder}: cannot write there ({error.strerror}); name another folder") from None
+
+
 def _draw(path: Path, image: torch.Tensor, boxes: inference.Boxes, names: list[str], folder: Path) -> Path:
     """Draws the boxes into a picture of the same name; one that exists already gets a number."""
-    folder.mkdir(parents=True, exist_ok=True)
     target, number = folder / f"{path.stem}.jpg", 2
     while os.path.lexists(target):
         target, number = folder / f"{path.stem}_{number}.jpg", number + 1

@@ -1,11 +1,11 @@
 """`lit-vision recipes ls | show | cp`. Listing imports no torch."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lit_vision import terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import recipes, yamlio
 from lit_vision.experiment.card import Card, Row
@@ -20,7 +20,7 @@ def run(argv: Sequence[str]) -> int:
     elif arguments.action == "show":
         print(_show(arguments.recipe, arguments.row))
     else:
-        _copy(arguments.recipe, Path(arguments.file))
+        _copy(arguments.recipe, arguments.row, Path(arguments.file))
     return 0
 
 
@@ -35,6 +35,7 @@ def _parser() -> Parser:
     show.add_argument("--row")
     copy = actions.add_parser("cp", help="a recipe as a file of your own")
     copy.add_argument("recipe")
+    copy.add_argument("--row", help="with what this row sets")
     copy.add_argument("file")
     return parser
 
@@ -78,7 +79,7 @@ def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[
 def _list(paper: str | None, as_json: bool) -> str:
     found = rows(paper)
     if as_json:
-        return json.dumps(found, indent=1, ensure_ascii=False)
+        return json.dumps(found, indent=1, ensure_ascii=not terminal.takes_unicode())
     cells = [("recipe", "row", "where", "metric", "value", "evidence", "whose value")]
     for entry in found:
         value, source = "-", "-"
@@ -102,12 +103,30 @@ def _show(name: str, row: str | None) -> str:
     return "\n".join([*lines, "", yamlio.dump(content).rstrip()])
 
 
-def _copy(name: str, destination: Path) -> None:
+def _copy(name: str, row: str | None, destination: Path) -> None:
+    """Writes a recipe, or one row of it, as a file of the user's own that says what it was copied from.
+
+    Raises:
+        InputError: If the file exists, or cannot be written.
+    """
     source = recipes.find(name)
     if destination.is_dir():
         destination = destination / source.name
     if destination.exists():
         raise InputError(f"{destination} exists already; name a file that does not")
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, destination)
+    text = _of_row(name, row) if row else source.read_text(encoding="utf-8").rstrip()
+    origin = yamlio.dump({"origin": {"copy_of": recipes.name_of(source)} | ({"row": row} if row else {})})
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.write_text(f"{text}\n{origin}", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {destination} ({error.strerror or error}); name another place") from None
     print(f"{destination}: edit it, then lit-vision fit --config {destination}")
+
+
+def _of_row(name: str, row: str) -> str:
+    """The recipe as the row sets it, and a card of this row alone, which sets nothing any more."""
+    experiment = recipes.resolve([name], row)
+    card = experiment.card_content
+    told = {key: value for key, value in card["rows"][row].items() if key != "set"}
+    return yamlio.dump({"card": card | {"rows": {row: told}, "relations": []}} | experiment.config).rstrip()

@@ -11,18 +11,21 @@ from typing import Any
 
 from optuna.storages import BaseStorage
 
+from lit_vision import terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.runs import folder as runs
 from lit_vision.sweeps import command, definition, lease, points, ranking, storage
 from lit_vision.sweeps import study as plans
 from lit_vision.sweeps.agent import Agent, Settings
-from lit_vision.sweeps.board import Board
+from lit_vision.sweeps.board import Board, State
 from lit_vision.sweeps.definition import Sweep
 from lit_vision.verbs.arguments import Parser, count
 
 ROOT = runs.ROOT / "sweeps"
 STUDY = "study.db"
+
+FAILED = 1  # exit code of a sweep whose trials have all failed
 
 _CHECKED = 100  # points that are resolved before the first trial begins
 _MAY_GROW = "run_cap"
@@ -95,8 +98,9 @@ def _find(arguments: argparse.Namespace) -> Study:
     root = Path(arguments.dir or ROOT)
     place = arguments.storage or str(root / name / STUDY)
     if not arguments.storage and not Path(place).is_file():
-        known = ", ".join(sorted(file.parent.name for file in root.glob(f"*/{STUDY}"))) or "none"
-        raise InputError(f"{root} holds no sweep {name!r}, but {known}; say where it is with --dir or --storage")
+        known = ", ".join(sorted(file.parent.name for file in root.glob(f"*/{STUDY}")))
+        held = f"{root} holds no sweep {name!r}, but {known}" if known else f"{root} holds no sweep"
+        raise InputError(f"{held}; start one with lit-vision sweep run, or say where it is with --dir or --storage")
     kept = storage.open_storage(place)
     return _opened(name, place, kept, plans.stored_plan(kept, name, place), arguments)
 
@@ -110,17 +114,19 @@ def _opened(name: str, place: str, kept: BaseStorage, stored: dict[str, Any], ar
 
 
 def _work(study: Study, arguments: argparse.Namespace) -> int:
-    print(f"{study.name}: {len(study.board.plan)} trials in {study.folder}, study in {study.place}", flush=True)
+    """Works at the study; the exit code is the agent's, or `FAILED` where every trial has failed."""
     settings = Settings(arguments.jobs, arguments.count, arguments.lease, study.options)
-    code = Agent(study.name, study.board, study.folder, settings).run()
-    print(f"\n{_status(study)}")
-    return code
+    with terminal.outliving():
+        print(f"{study.name}: {len(study.board.plan)} trials in {study.folder}, study in {study.place}", flush=True)
+        code = Agent(study.name, study.board, study.folder, settings).run()
+        print(f"\n{_status(study)}")
+    return code or (FAILED if all(trial.state is State.FAILED for trial in study.board.trials()) else 0)
 
 
 def _status(study: Study, as_json: bool = False) -> str:
     trials = study.board.trials()
     if as_json:
-        return json.dumps(ranking.as_json(trials, study.folder), indent=1, ensure_ascii=False)
+        return json.dumps(ranking.as_json(trials, study.folder), indent=1, ensure_ascii=not terminal.takes_unicode())
     return ranking.table(study.board.sweep, trials)
 
 

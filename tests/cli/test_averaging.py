@@ -31,7 +31,7 @@ def test_the_average_is_saved_and_tested(command, monkeypatch):
     for name, average in expected.items():
         torch.testing.assert_close(saved[name], average, rtol=1e-5, atol=1e-6)
         assert torch.equal(tested[-1][name], saved[name])
-    assert not torch.allclose(seen[-1]["net.fc.weight"], saved["net.fc.weight"], rtol=1e-3)
+    assert not torch.allclose(seen[-1]["network.fc.weight"], saved["network.fc.weight"], rtol=1e-3)
 
 
 def weights(task):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from lit_vision.runs import process
 from lit_vision.sweeps import agent, child, lease
 from lit_vision.sweeps.agent import Agent, Settings
 from lit_vision.sweeps.board import State
@@ -196,4 +197,4 @@ def test_a_child_is_asked_to_leave_when_its_agent_is_killed(tmp_path):
         time.sleep(0.02)
     assert handle is not None
     os.close(handle)
-    assert not lease._born(pid)
+    assert not process.born(pid)

@@ -237,7 +237,7 @@ def test_the_first_plan_stands(place):
     assert study.create(kept, "s", "minimize", {"a": 1}) == {"a": 1}
     assert study.create(kept, "s", "minimize", {"a": 2}) == {"a": 1}
     assert study.stored_plan(kept, "s", "here") == {"a": 1}
-    with pytest.raises(InputError, match="here holds no sweep 't'; it holds s"):
+    with pytest.raises(InputError, match="here holds no sweep 't', but s"):
         study.stored_plan(kept, "t", "here")
     optuna.create_study(storage=kept, study_name="foreign")
     with pytest.raises(InputError, match="'foreign' was not made by lit-vision sweep run"):

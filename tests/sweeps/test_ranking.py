@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lit_vision.sweeps import definition, ranking
+from lit_vision.sweeps import definition, lease, ranking
 from lit_vision.sweeps.board import State, Trial
 from tests.sweeps.test_definition import GOOD
 
@@ -64,3 +64,14 @@ def test_the_same_for_programs():
         "failure": None,
         "run": "runs/sweeps/s/003",
     }
+
+
+def test_a_trial_whose_agent_was_killed_is_not_running():
+    mine = lease.sign(0)
+    killed = mine | {"born": "1"}  # the number of a process that is gone, given to another since
+    elsewhere = killed | {"machine": "another"}
+    trials = [trial(number, State.RUNNING, lease=held) for number, held in enumerate((mine, killed, elsewhere))]
+    assert [ranking.state_of(one) for one in trials] == ["running", "stopped", "running"]
+    assert [entry["state"] for entry in ranking.as_json(trials, Path())] == ["running", "stopped", "running"]
+    shown = ranking.table(definition.parse(GOOD, "mine.yaml"), trials)
+    assert "0 of 3 done: 2 running, 1 stopped; lit-vision sweep resume continues them" in shown

@@ -101,10 +101,20 @@ def test_slips_are_told_before_the_first_trial(command, begun, file, change, opt
 
 
 def test_slips_of_the_other_verbs(command):
-    assert "runs/sweeps holds no sweep 'digits', but none" in command.error("sweep", "status", "digits")
+    assert "runs/sweeps holds no sweep; start one with lit-vision sweep run" in command.error(
+        "sweep", "status", "digits"
+    )
     assert "takes no options of trials" in command.error("sweep", "best", "digits", "--data.root", "x")
     assert "needs one of: run, resume, status, best" in command.error("sweep")
     assert "no sweep 'digitz'; did you mean 'digits'?" in command.error("sweep", "run", "digitz")
+
+
+def test_a_sweep_whose_trials_all_fail_says_so_in_its_exit_code(command, begun, file, monkeypatch):
+    def start(words, place, environment):
+        return child.start(["sh", "-c", "echo no such data; exit 2"], place, environment)
+
+    monkeypatch.setattr(agent.Settings.__init__, "__defaults__", (1, None, 120.0, start))
+    assert "2 of 2 done: 2 failed" in command("sweep", "run", file(), code=1)
 
 
 def test_no_torch(tmp_path):
@@ -112,4 +122,4 @@ def test_no_torch(tmp_path):
     line = [sys.executable, "-c", code, "sweep", "status", "digits"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-    assert "holds no sweep 'digits'" in done.stderr
+    assert "holds no sweep" in done.stderr
