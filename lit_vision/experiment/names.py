@@ -17,7 +17,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.experiment.recipes import Experiment
 
-SECTIONS = ("model", "data", "trainer", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
+SECTIONS = ("model", "data", "protocol", "trainer", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
 
 # What a checkpoint may name unless the user vouches for it (architecture §5).
 TRUSTED = ("lit_vision.", "torch.", "torchvision.", "lightning.")
@@ -39,8 +39,8 @@ def names(experiment: Experiment) -> None:
         if compose.class_path(experiment.config.get(section)) is None:
             raise InputError(f"{experiment.name}: {section} needs a class_path; see lit-vision recipes ls for examples")
     _arguments(Trainer, experiment.config.get("trainer") or {}, "trainer", experiment)
-    for section in ("data", "model"):
-        _value(experiment.config[section], section, experiment)
+    for section in ("data", "model", "protocol"):
+        _value(experiment.config.get(section), section, experiment)
 
 
 def only_trusted(config: Any, file: str) -> None:

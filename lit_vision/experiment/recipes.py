@@ -139,8 +139,43 @@ def resolve(
     """
     experiment = _open(configs[0]) if configs else _from_content(base or {}, "the checkpoint")
     _apply_row(experiment, row)
+    _apply_all(experiment, configs[1:], options)
+    return experiment
+
+
+def on_weights(
+    asked: Experiment, saved: Config, overlays: Sequence[str] = (), options: Sequence[tuple[str, Any]] = ()
+) -> Experiment:
+    """A row that trains nothing, on a trained run: that run's configuration with what the row sets.
+
+    What the training changed stays changed: no test makes more of a stand-in than it is.
+
+    Args:
+        asked: The row with its recipe.
+        saved: Content of the run's `config.yaml`.
+        overlays: Later files.
+        options: Dotted keys and plain values from the command line, applied last.
+    """
+    trained = _from_content(saved, "the run's config.yaml")
+    assert asked.row is not None
+    experiment = Experiment(
+        name=asked.name,
+        card=asked.card,
+        row=asked.row,
+        config=trained.config,
+        changed=trained.changed,
+        sources=trained.sources,
+        card_content=asked.card_content,
+    )
+    _set(experiment, asked.row)
+    _apply_all(experiment, overlays, options)
+    return experiment
+
+
+def _apply_all(experiment: Experiment, overlays: Sequence[str], options: Sequence[tuple[str, Any]]) -> None:
+    """Applies overlays and options, and notes what they change beyond the hardware."""
     original = copy.deepcopy(experiment.config)
-    for name in configs[1:]:
+    for name in overlays:
         path = find(name)
         content = _asked(yamlio.load(path))
         if "card" in content:
@@ -153,8 +188,8 @@ def resolve(
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
         experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
     _pass_seed(experiment.config)
-    experiment.changed += [key for key in compose.differing(original, experiment.config) if not _is_hardware(key)]
-    return experiment
+    found = [key for key in compose.differing(original, experiment.config) if not _is_hardware(key)]
+    experiment.changed += [key for key in found if key not in experiment.changed]
 
 
 def _open(name: str) -> Experiment:
@@ -203,10 +238,15 @@ def _apply_row(experiment: Experiment, row: str | None) -> None:
         trained = resolve([recipe], parent)
         experiment.config, experiment.sources = trained.config, trained.sources
     for ancestor in lineage(card, name, experiment.name):
-        for key, value in card.rows[ancestor].set.items():
-            experiment.dropped += compose.set_key(experiment.config, key, value, f"row {ancestor}")
-            experiment.record([key], f"row {ancestor!r} of {experiment.name}")
+        _set(experiment, ancestor)
     experiment.row = name
+
+
+def _set(experiment: Experiment, row: str) -> None:
+    """Applies what one row sets."""
+    for key, value in experiment.card.rows[row].set.items():
+        experiment.dropped += compose.set_key(experiment.config, key, value, f"row {row}")
+        experiment.record([key], f"row {row!r} of {experiment.name}")
 
 
 def lineage(card: Card, row: str, recipe: str) -> list[str]:

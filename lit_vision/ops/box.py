@@ -59,6 +59,12 @@ def clip(boxes: Tensor, sizes: Tensor) -> Tensor:
     return torch.minimum(boxes.clamp(min=0), limits)
 
 
+def mirror(boxes: Tensor, width: Tensor | float) -> Tensor:
+    """Boxes [..., 4] xyxy in the mirror image of an image of that width."""
+    left, top, right, bottom = boxes.unbind(-1)
+    return torch.stack([width - right, top, width - left, bottom], -1)
+
+
 def _centres_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
     lower, upper = torch.split(boxes, 2, -1)
     sizes = upper - lower

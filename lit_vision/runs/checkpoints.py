@@ -180,7 +180,7 @@ def configuration(content: dict[str, Any], path: str, trust_code: bool) -> Confi
             f"{path} carries no configuration (it was not written by lit-vision fit); give its recipe by --config"
         )
     if not trust_code:
-        check.only_trusted({key: config.get(key) for key in ("model", "data", "trainer")}, path)
+        check.only_trusted({key: config.get(key) for key in ("model", "data", "protocol", "trainer")}, path)
     cleaned: Config = without_weights(copy.deepcopy(config))
     return cleaned
 

@@ -38,7 +38,7 @@ from lit_vision.models import counts
 from lit_vision.runs import checkpoints, durable, versions
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import quiet
+from lit_vision.session import quiet, rows
 from lit_vision.session.assembler import assemble
 from lit_vision.sweeps import mark
 from lit_vision.tasks.task import Task
@@ -58,6 +58,7 @@ class Request:
         run: Folder named by the user.
         ckpt_path: A checkpoint file, or `last`.
         trust_code: Whether a checkpoint may name classes of any package.
+        members: Run folders of an ensemble's members.
         options: Dotted keys and values, in order.
     """
 
@@ -67,6 +68,7 @@ class Request:
     run: str | None = None
     ckpt_path: str | None = None
     trust_code: bool = False
+    members: list[str] = field(default_factory=list)
     options: list[tuple[str, Any]] = field(default_factory=list)
 
 
@@ -77,6 +79,8 @@ def main(request: Request) -> int:
         try:
             experiment = _experiment(request)
             check.names(experiment)
+            if rows.stands_on_others(request, experiment):
+                return rows.run(request, experiment, Session)
             return Session(request, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
@@ -230,7 +234,7 @@ class Session:
 
     def _portable(self) -> compose.Config:
         """What a checkpoint carries: enough to rebuild model and data, and to judge them, anywhere."""
-        kept = {key: copy.deepcopy(self.config[key]) for key in ("model", "data", "seed_everything")}
+        kept = {key: copy.deepcopy(self.config[key]) for key in ("model", "data", "protocol", "seed_everything")}
         origin = {
             "recipe": self.experiment.name,
             "row": self.experiment.row,
