@@ -27,7 +27,7 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
 
   --config   a recipe's name or a file; given again, an overlay (overlays/cpu)
   --row      a row of the recipe's table
-  --run      the run's folder: created if missing, continued if not; of a row that tests another's weights, that row's run
+  --run      the run's folder: created if missing, continued if not; what a row tests that trains nothing itself
   --members RUN RUN  an ensemble's runs, in the row's order
   --ckpt_path last   continue the newest unfinished run of the same configuration
   --KEY VALUE        any key, e.g. --data.batch_size 64 --trainer.max_steps 100

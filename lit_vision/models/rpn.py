@@ -106,9 +106,7 @@ class ProposalNetwork(nn.Module):
             sizes: int64 [B, 2], heights and widths without padding.
             limits: `train_selection` or `test_selection`.
         """
-        return [
-            selection.suppress(*image, selection=limits) for image in self.candidates(predictions, sizes, limits)
-        ]
+        return [selection.suppress(*image, selection=limits) for image in self.candidates(predictions, sizes, limits)]
 
     def candidates(self, predictions: Predictions, sizes: Tensor, limits: Selection) -> list[Candidates]:
         """The best anchors of each level, decoded; a level is a group. Arguments as of `propose`."""

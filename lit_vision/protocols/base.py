@@ -14,11 +14,11 @@ from lit_vision.ops import probability
 from lit_vision.types import Detections
 
 
-class Protocol(ABC):
+class Protocol:
     """What `protocol:` may name; a kind of its own for each task."""
 
 
-class ClassProtocol(Protocol):
+class ClassProtocol(Protocol, ABC):
     """How a classifier looks at images."""
 
     @abstractmethod
@@ -35,7 +35,7 @@ class ClassProtocol(Protocol):
         """
 
 
-class BoxProtocol(Protocol):
+class BoxProtocol(Protocol, ABC):
     """How a detector looks at images."""
 
     @abstractmethod

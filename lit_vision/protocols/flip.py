@@ -35,7 +35,7 @@ class Flip(BoxProtocol):
             return network.select(_union(network, images, sizes))
         if not isinstance(network, RegionDetector):
             raise InputError(
-                f"protocol.merge is mean, but {type(network).__name__} has no second stage to score given boxes; use union"
+                f"protocol.merge is mean, but {type(network).__name__} has no second stage that scores boxes; use union"
             )
         return network.select(network.candidates_of(_mean(network, images, sizes), sizes))
 

@@ -11,6 +11,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
+from lit_vision.runs.trained import ANALYSES, TESTS
 
 DIAGNOSIS = "diagnosis.json"
 PER_IMAGE = "per_image.jsonl"
@@ -58,6 +59,15 @@ class Run:
         return bool(self.result)
 
     @cached_property
+    def later(self) -> list["Run"]:
+        """What was said of the run's weights after its training: tests by other protocols, then analyses.
+
+        Raises:
+            InputError: If a result is damaged.
+        """
+        return [read(folder) for folder in later_folders(self.path)]
+
+    @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, with `card` and `origin`; empty if the file is gone."""
         return yamlio.load(self.folder.config) if self.folder.config.is_file() else {}
@@ -97,13 +107,36 @@ class Run:
 def find(paths: Iterable[Path] = (runs.ROOT,)) -> list[Run]:
     """All runs at or below the paths, by path.
 
-    A folder is a run if it holds `result.json` or `run.json`.
+    A folder is a run if it holds `result.json` or `run.json`; later tests and analyses of a run are part of it, and
+    found as runs of their own only where a path names them.
 
     Raises:
         InputError: If a path is not there, or a file of a run is damaged.
     """
-    found = {folder.resolve(): folder for path in paths for folder in _folders(path)}
+    found = {
+        folder.resolve(): folder
+        for path in paths
+        for folder in _folders(path)
+        if folder == path or not is_later(folder)
+    }
     return [read(folder) for folder in sorted(found.values())]
+
+
+def with_later(found: Iterable[Run]) -> Iterator[Run]:
+    """All results: each run, and behind it its later tests and analyses, which stand for rows of their own."""
+    for run in found:
+        yield run
+        yield from run.later
+
+
+def later_folders(path: Path) -> list[Path]:
+    """Folders of a run's later tests and analyses."""
+    return [file.parent for kind in (TESTS, ANALYSES) for file in sorted((path / kind).glob("*/result.json"))]
+
+
+def is_later(folder: Path) -> bool:
+    """Whether a folder is a later test or an analysis below the run that was trained."""
+    return folder.parent.name in (TESTS, ANALYSES) and (folder.parent.parent / "run.json").is_file()
 
 
 def read(folder: Path) -> Run:

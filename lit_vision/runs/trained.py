@@ -1,4 +1,4 @@
-"""Finished trainings, as later tests take them up: their weights, their configuration, what they changed. No torch here.
+"""Finished trainings, as later tests take them up: weights, configuration, what they changed. No torch here.
 
 RUN/tests/<row slug>/      what another protocol says of the run's weights: config.yaml, result.json, diagnosis.json, …
 RUN/analyses/<row slug>/   what an analysis found in them: result.json, arrays, plots

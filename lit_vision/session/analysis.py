@@ -4,8 +4,9 @@ import io
 import math
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from lit_vision.experiment import names as check
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.wandb import Wandb
-from lit_vision.runs import durable, versions
+from lit_vision.runs import durable, results, versions
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.runs.trained import Trained
@@ -56,6 +57,9 @@ def run(experiment: Experiment, trained: Trained) -> int:
     _write(folder, analysis, findings, f"{experiment.name}, {experiment.row}")
     result = _result(experiment, trained, assembler, findings, time.monotonic() - started)
     runs.write_json(folder.result, result)
+    # The result must be on disk before relations are judged: it is one of their inputs.
+    result["relations"] = results.judge_relations(experiment.card, experiment.name, result["changed"])
+    runs.write_json(folder.result, result)
     _log(assembler, trained, experiment, result, folder)
     print(table(result, experiment, folder))
     return 0
@@ -66,7 +70,9 @@ def _analysis(experiment: Experiment) -> Analysis:
     assert row is not None
     path = compose.class_path(row.analysis)
     if path is None:
-        raise InputError(f"{experiment.name}, row {experiment.row!r}: analysis needs a class_path, got {row.analysis!r}")
+        raise InputError(
+            f"{experiment.name}, row {experiment.row!r}: analysis needs a class_path, got {row.analysis!r}"
+        )
     check.load(path, f"{experiment.name}, row {experiment.row!r}: analysis")
     found: Analysis = build.part(Analysis, row.analysis)
     return found
@@ -89,14 +95,15 @@ def _prepared(assembler: Assembler, trained: Trained) -> tuple[torch.nn.Module, 
 def _write(folder: RunFolder, analysis: Analysis, findings: Findings, title: str) -> None:
     """Arrays and plot, each whole or not at all."""
     arrays: Any = dict(findings.arrays)
-    for name, save in (
-        (ARRAYS, lambda file: np.savez(file, **arrays)),
-        (PLOT, lambda file: analysis.draw(findings, title).savefig(file, format="png", dpi=150)),
-    ):
-        content = io.BytesIO()
-        save(content)
-        path = folder.path / name
-        durable.put(durable.write(path, lambda file, data=content.getvalue(): file.write(data), lambda _: None), path)
+    figure = analysis.draw(findings, title)
+    _write_whole(folder.path / ARRAYS, lambda file: np.savez(file, **arrays))
+    _write_whole(folder.path / PLOT, lambda file: figure.savefig(file, format="png", dpi=150))
+
+
+def _write_whole(path: Path, save: Callable[[io.BytesIO], object]) -> None:
+    content = io.BytesIO()
+    save(content)
+    durable.put(durable.write(path, lambda file: file.write(content.getvalue()), lambda _: None), path)
 
 
 def _result(
@@ -136,7 +143,6 @@ def _result(
         "packages": {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "card": experiment.card_content,
         "trained": trained.identity,
-        "relations": {},
     }
 
 

@@ -44,7 +44,9 @@ def run(request: Any, experiment: Experiment, make_session: MakeSession) -> int:
     assert row is not None
     train = partial(_training, request, make_session, experiment) if request.verb == "fit" else None
     if request.members and not row.members:
-        raise InputError(f"--members is for rows with members, and row {experiment.row!r} has none; name a run by --run")
+        raise InputError(
+            f"--members is for rows with members, and row {experiment.row!r} has none; name a run by --run"
+        )
     if row.members:
         return _ensemble(request, experiment, weights.members(experiment, request.members, train))
     parent = weights.parent(experiment, request.run, train)

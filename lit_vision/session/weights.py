@@ -31,7 +31,7 @@ def parent(experiment: Experiment, named: str | None, train: Train | None) -> Tr
         InputError: If there is none, or the named one is of another row.
     """
     row = experiment.expected()
-    assert row is not None and experiment.row is not None
+    assert row is not None
     recipe, name = row.parent
     recipe = recipe or experiment.name
     if train:

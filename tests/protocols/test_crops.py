@@ -83,6 +83,6 @@ def test_one_view_keeps_the_logits_to_the_bit():
 @pytest.mark.parametrize("protocol", [CenterCrop, TenCrop])
 @pytest.mark.parametrize("size", [0, 4])
 def test_a_crop_larger_than_the_image_is_told(protocol, size):
-    told = rf"^protocol.size is {size}, but the images that the pipeline hands over have 3 x 4 pixels;\nchoose a smaller"
+    told = rf"^protocol.size is {size}, but the images that the pipeline hands over have 3 x 4 pixels;\nchoose"
     with pytest.raises(InputError, match=told):
         protocol(size).views(NUMBERED)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from lit_vision.report.collect import Run
 
 SIDE = 640  # pixels, the longer one
+PLOT = "plot.png"
+PLOT_SIDE = 960  # lines and letters must stay readable
 MOST = 40
 BUDGET = 3_000_000  # bytes of all pictures of a page; base64 makes 4 MB of them
 
@@ -46,6 +48,17 @@ def of_run(run: Run) -> list[Picture]:
     return found
 
 
+def plots(run: Run) -> list[Picture]:
+    """The plots of the run's analyses."""
+    found = []
+    for other in run.later:
+        if content := _shrunk(other.path, PLOT, PLOT_SIDE):
+            uri = f"data:image/jpeg;base64,{base64.b64encode(content[0]).decode()}"
+            text = f"Plot of the analysis {other.row}"
+            found.append(Picture(uri, str(other.row or ""), text, tiny=False))
+    return found
+
+
 def _entries(run: Run) -> Iterator[tuple[str, str, str]]:
     """File below the run's folder, caption, text."""
     names = run.diagnosis.get("class_names") or []
@@ -71,8 +84,8 @@ def _two(value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, int | float) else "-"
 
 
-def _shrunk(folder: Path, name: str) -> tuple[bytes, bool] | None:
-    """JPEG of at most `SIDE` pixels, and whether it is tiny; None for what is no picture of this folder."""
+def _shrunk(folder: Path, name: str, side: int = SIDE) -> tuple[bytes, bool] | None:
+    """JPEG of at most `side` pixels, and whether it is tiny; None for what is no picture of this folder."""
     from PIL import Image, UnidentifiedImageError
 
     file = (folder / name).resolve()
@@ -81,7 +94,7 @@ def _shrunk(folder: Path, name: str) -> tuple[bytes, bool] | None:
     try:
         with Image.open(file, formats=("JPEG", "PNG")) as image:
             tiny = max(image.size) <= SIDE // 8
-            image.thumbnail((SIDE, SIDE))
+            image.thumbnail((side, side))
             out = io.BytesIO()
             image.convert("RGB").save(out, "JPEG", quality=80, optimize=True)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError):

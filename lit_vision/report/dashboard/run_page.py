@@ -42,6 +42,8 @@ def content(run: Run, home: str | None = None) -> Content:
         "paper": paper(run),
         "relations": sorted((run.result.get("relations") or {}).items()),
         "claim": run.result.get("claim") or "",
+        "later": later(run),
+        "plots": pictures.plots(run),
         "pictures": pictures.of_run(run),
         "first_pictures": FIRST_PICTURES,
         "classes": classes(run),
@@ -64,6 +66,17 @@ def paper(run: Run) -> list[dict[str, str]]:
     bounded = not stand_in and result.get("expected") is not None
     lines[0]["tolerance"] = numbers.printed(numbers.finite(result.get("tolerance"))) if bounded else ""
     lines[0]["verdict"] = str(result.get("verdict") or "")
+    return lines
+
+
+def later(run: Run) -> list[dict[str, str]]:
+    """What later tests and analyses of the run's weights say: row, judged figure, verdict."""
+    lines = []
+    for other in run.later:
+        result = other.result
+        metric = str(result.get("metric") or "")
+        found = _line(metric, result.get("expected"), result.get("value"), bool(result.get("stand_in")))
+        lines.append(found | {"row": str(other.row or ""), "verdict": str(result.get("verdict") or "")})
     return lines
 
 

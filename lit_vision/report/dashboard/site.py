@@ -80,6 +80,7 @@ class Site:
 
     def _found(self, key: str, run: Run) -> Found:
         states = [_state(run.path / name) for name in SOURCES]
+        states += [_state(folder / "result.json") for folder in collect.later_folders(run.path)]
         return Found(key, run, _digest([render.edition(), self.home(key), *states]))
 
     def home(self, key: str) -> str | None:
