@@ -17,6 +17,7 @@ from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 
 TESTS, ANALYSES = "tests", "analyses"
+PLOT, ARRAYS = "plot.png", "arrays.npz"  # what an analysis leaves beside its result
 
 
 @dataclass(frozen=True)

@@ -24,21 +24,21 @@ from lit_vision.loggers.wandb import Wandb
 from lit_vision.runs import durable, results, versions
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.runs.trained import Trained
+from lit_vision.runs.trained import ARRAYS, PLOT, Trained
 from lit_vision.session import tested, weights
 from lit_vision.session.assembler import Assembler, assemble
 from lit_vision.types import Batch
 
-PLOT, ARRAYS = "plot.png", "arrays.npz"
 PREFIX = "analysis/"
 
 
-def run(experiment: Experiment, trained: Trained) -> int:
+def run(experiment: Experiment, trained: Trained, trust_code: bool) -> int:
     """Analyses, writes and prints; returns the exit code.
 
     Args:
         experiment: The row, on the configuration of the training.
         trained: The training.
+        trust_code: Whether its checkpoint may name classes of any package.
 
     Raises:
         InputError: If several processes were started, or the analysis does not build or does not fit the network.
@@ -50,7 +50,7 @@ def run(experiment: Experiment, trained: Trained) -> int:
     assembler = assemble(experiment, [])
     config = assembler.resolved()
     assembler.build()
-    findings = analysis.look(*_prepared(assembler, trained))
+    findings = analysis.look(*_prepared(assembler, weights.network(trained, trust_code)))
     folder = trained.analysis(experiment.row or "")
     folder.path.mkdir(parents=True, exist_ok=True)
     durable.write_text(folder.config, yamlio.dump(tested.saved(experiment, config)))
@@ -78,18 +78,17 @@ def _analysis(experiment: Experiment) -> Analysis:
     return found
 
 
-def _prepared(assembler: Assembler, trained: Trained) -> tuple[torch.nn.Module, Iterator[Batch[Any]]]:
-    """The trained network and the test split, both on the trainer's device."""
+def _prepared(assembler: Assembler, network: torch.nn.Module) -> tuple[torch.nn.Module, Iterator[Batch[Any]]]:
+    """The network and the test split, both on the trainer's device."""
     device = assembler.trainer.strategy.root_device
     data: Any = assembler.datamodule
     data.setup("test")
-    network = weights.network(trained).to(device)
 
     def batches() -> Iterator[Batch[Any]]:
         for batch in data.test_dataloader():
             yield batch._replace(images=batch.images.to(device), sizes=batch.sizes.to(device))
 
-    return network, batches()
+    return network.to(device), batches()
 
 
 def _write(folder: RunFolder, analysis: Analysis, findings: Findings, title: str) -> None:

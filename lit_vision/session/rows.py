@@ -25,8 +25,10 @@ MakeSession = Callable[[Any, Experiment], Any]
 def stands_on_others(request: Any, experiment: Experiment) -> bool:
     """Whether a command is about weights of other rows: not where the user names a checkpoint file."""
     row = experiment.expected()
-    named = request.ckpt_path is not None and request.verb != "fit"
-    return row is not None and not row.trains and not named
+    if row is None or row.trains:
+        return False
+    by_file = request.ckpt_path is not None and request.verb != "fit"
+    return not by_file or bool(row.members) or row.analysis is not None
 
 
 def run(request: Any, experiment: Experiment, make_session: MakeSession) -> int:
@@ -51,16 +53,22 @@ def run(request: Any, experiment: Experiment, make_session: MakeSession) -> int:
         return _ensemble(request, experiment, weights.members(experiment, request.members, train))
     parent = weights.parent(experiment, request.run, train)
     found = _on(request, experiment, parent)
+    trusted = _trusted(request)
     if row.analysis is not None:
-        return analysis.run(found, parent)
-    return tested.run(Test(request.verb, found, parent.test(found.row or ""), (parent,)))
+        return analysis.run(found, parent, trusted)
+    return tested.run(Test(request.verb, found, parent.test(found.row or ""), (parent,), trusted))
 
 
 def _ensemble(request: Any, experiment: Experiment, members: list[Trained]) -> int:
     first, *_ = members
     found = _on(request, experiment, first)
     folder = tested.new_folder(experiment, request.run)
-    return tested.run(Test(request.verb, found, folder, tuple(members)))
+    return tested.run(Test(request.verb, found, folder, tuple(members), _trusted(request)))
+
+
+def _trusted(request: Any) -> bool:
+    """What `fit` trains or finds is of the configuration that the user gave."""
+    return bool(request.trust_code or request.verb == "fit")
 
 
 def _on(request: Any, experiment: Experiment, parent: Trained) -> Experiment:

@@ -40,12 +40,14 @@ class Test:
         experiment: The row, on the configuration of the first training.
         folder: Where the files go.
         members: The trainings; one, unless the row is an ensemble.
+        trust_code: Whether their checkpoints may name classes of any package.
     """
 
     verb: str
     experiment: Experiment
     folder: RunFolder
     members: tuple[Trained, ...]
+    trust_code: bool = False
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _join(assembler: Assembler, test: Test) -> None:
             f"row {test.experiment.row!r} has members, but its protocol {type(model.protocol).__name__} joins none;\n"
             "set protocol to lit_vision.protocols.ensemble.Mean"
         )
-    networks: list[Any] = [weights.network(member) for member in test.members[1:]]
+    networks: list[Any] = [weights.network(member, test.trust_code) for member in test.members[1:]]
     for member, network in zip(test.members[1:], networks, strict=True):
         if network.num_classes != model.network.num_classes:
             raise InputError(

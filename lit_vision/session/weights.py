@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from lit_vision import build, console
+from lit_vision import console, inference
 from lit_vision.errors import InputError
 from lit_vision.experiment.card import TESTED_KEYS, Member
 from lit_vision.experiment.recipes import Experiment
-from lit_vision.runs import checkpoints, trained
+from lit_vision.runs import trained
 from lit_vision.runs.trained import Trained
 
 Train = Callable[[str, str, int | None], Trained]
@@ -89,25 +88,9 @@ def _found(experiment: Experiment, member: Member) -> Trained:
     )
 
 
-def network(of: Trained) -> nn.Module:
-    """The trained network, in evaluation mode.
-
-    Raises:
-        InputError: If the checkpoint cannot be read, or does not build.
-    """
-    file = str(of.folder.last)
-    content = checkpoints.read(file)
-    config = checkpoints.without_weights(content["lit_vision"]["config"])
-    names = content["lit_vision"]["class_names"]
-    found: nn.Module = build.part(nn.Module, config["model"]["init_args"]["network"], num_classes=len(names))
-    found.load_state_dict(of_network(content["state_dict"]))
-    return found.eval()
-
-
-def of_network(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The network's part of a task's weights."""
-    prefix = "network."
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+def network(of: Trained, trust_code: bool) -> nn.Module:
+    """The trained network, in evaluation mode; raises what `inference.load` does."""
+    return inference.load(of.folder.last, trust_code=trust_code).net
 
 
 def is_of_test(key: str) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lit_vision.report.collect import Run
+from lit_vision.runs.trained import PLOT
 
 SIDE = 640  # pixels, the longer one
-PLOT = "plot.png"
 PLOT_SIDE = 960  # lines and letters must stay readable
 MOST = 40
 BUDGET = 3_000_000  # bytes of all pictures of a page; base64 makes 4 MB of them
