@@ -11,6 +11,7 @@ from lit_vision import console, inference
 from lit_vision.errors import InputError
 from lit_vision.experiment.card import TESTED_KEYS, Member
 from lit_vision.experiment.recipes import Experiment
+from lit_vision.runs import folder as runs
 from lit_vision.runs import trained
 from lit_vision.runs.trained import Trained
 
@@ -83,7 +84,7 @@ def _found(experiment: Experiment, member: Member) -> Trained:
     seed = "" if member.seed is None else f" with seed {member.seed}"
     option = "" if member.seed is None else f" --seed_everything {member.seed}"
     raise InputError(
-        f"there is no finished run of {recipe}, row {member.row!r}{seed}, below {trained.runs.ROOT}; train it with\n"
+        f"there is no finished run of {recipe}, row {member.row!r}{seed}, below {runs.ROOT}; train it with\n"
         f"lit-vision fit --config {recipe} --row {member.row!r}{option}, or name runs by --members"
     )
 

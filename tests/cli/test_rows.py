@@ -11,6 +11,7 @@ from PIL import Image
 
 from lit_vision import cli, inference
 from lit_vision.data.digits import Digits
+from lit_vision.loggers.wandb import Wandb
 from lit_vision.ops import probability
 from lit_vision.protocols.crops import TenCrop
 
@@ -125,9 +126,20 @@ def test_members_may_be_named(command, seeds):
     assert [member["run"] for member in result("joint")["members"]] == [str(run) for run in runs]
 
 
-def test_responses_are_measured_before_the_nonlinearity(command, seeds):
+@pytest.fixture
+def logged(monkeypatch):
+    """What goes to W&B."""
+    said = {}
+    monkeypatch.setattr(Wandb, "describe", lambda _, folder, run_id, identity: said.update(folder=folder, id=run_id))
+    monkeypatch.setattr(Wandb, "summarise", lambda _, summary: said.update(summary))
+    monkeypatch.setattr(Wandb, "log_picture", lambda _, name, file: said.update({name: file}))
+    return said
+
+
+def test_responses_are_measured_before_the_nonlinearity(command, seeds, logged):
     run = seeds / "2026-1"
-    command("test", *RECIPE, "--row", "responses", "--run", run)
+    logger = ("--trainer.logger", "lit_vision.loggers.wandb.Wandb")
+    command("test", *RECIPE, "--row", "responses", "--run", run, *logger)
     folder = run / "analyses" / "responses"
     arrays = np.load(folder / "arrays.npz")
     assert len(arrays["std"]) == 19  # the 3x3 layers of ResNet-20
@@ -143,6 +155,10 @@ def test_responses_are_measured_before_the_nonlinearity(command, seeds):
     found = result(folder)
     assert found["value"] == found["figures"]["analysis/median_std"] == pytest.approx(np.median(arrays["std"]))
     assert (found["trained"]["run"], found["seed"]) == (str(run), 1)
+    state = json.loads((run / "run.json").read_text())
+    assert (logged["folder"], logged["id"]) == (run, state["wandb_id"])
+    assert logged["responses/analysis/median_std"] == found["value"]
+    assert logged["responses/plot"] == folder / "plot.png"
     with Image.open(folder / "plot.png") as plot:
         assert plot.size == (960, 750)
 
