@@ -39,6 +39,9 @@ def names(experiment: Experiment) -> None:
         if compose.class_path(experiment.config.get(section)) is None:
             raise InputError(f"{experiment.name}: {section} needs a class_path; see lit-vision recipes ls for examples")
     _arguments(Trainer, experiment.config.get("trainer") or {}, "trainer", experiment)
+    row = experiment.expected()
+    if row and row.analysis is not None:
+        _value(row.analysis, f"card.rows.{experiment.row}.analysis", experiment)
     for section in ("data", "model", "protocol"):
         _value(experiment.config.get(section), section, experiment)
 

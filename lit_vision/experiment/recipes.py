@@ -188,7 +188,7 @@ def _apply_all(experiment: Experiment, overlays: Sequence[str], options: Sequenc
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
         experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
     _pass_seed(experiment.config)
-    found = [key for key in compose.differing(original, experiment.config) if not _is_hardware(key)]
+    found = [key for key in compose.differing(original, experiment.config) if not is_hardware(key)]
     experiment.changed += [key for key in found if key not in experiment.changed]
 
 
@@ -282,5 +282,6 @@ def _is_wandb(key: str) -> bool:
     return key.partition(".")[0] in ("_wandb", "wandb_version")
 
 
-def _is_hardware(key: str) -> bool:
+def is_hardware(key: str) -> bool:
+    """Whether a dotted key is what a machine may change without changing the experiment."""
     return any(key == allowed or key.startswith(f"{allowed}.") for allowed in HARDWARE)

@@ -17,7 +17,6 @@ from lit_vision.analyses.base import Analysis, Findings
 from lit_vision.callbacks.verdict import PACKAGES, hardware, table
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, verdicts, yamlio
-from lit_vision.experiment import names as check
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.wandb import Wandb
@@ -73,7 +72,6 @@ def _analysis(experiment: Experiment) -> Analysis:
         raise InputError(
             f"{experiment.name}, row {experiment.row!r}: analysis needs a class_path, got {row.analysis!r}"
         )
-    check.load(path, f"{experiment.name}, row {experiment.row!r}: analysis")
     found: Analysis = build.part(Analysis, row.analysis)
     return found
 

@@ -5,6 +5,7 @@ gave. An ensemble is of no single training and has a run folder of its own.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,9 @@ def run(request: Any, experiment: Experiment, make_session: MakeSession) -> int:
     """
     row = experiment.expected()
     assert row is not None
-    train = partial(_training, request, make_session, experiment) if request.verb == "fit" else None
+    # The folder that is named for an ensemble is its own, that for a test the training's.
+    asked = replace(request, run=None) if row.members else request
+    train = partial(_training, asked, make_session, experiment) if request.verb == "fit" else None
     if request.members and not row.members:
         raise InputError(
             f"--members is for rows with members, and row {experiment.row!r} has none; name a run by --run"
@@ -73,9 +76,12 @@ def _trusted(request: Any) -> bool:
 
 def _on(request: Any, experiment: Experiment, parent: Trained) -> Experiment:
     """The row on the configuration of a training; options that `fit` has given to the training are in it already."""
-    training = request.verb == "fit"
-    options = [option for option in request.options if not training or weights.is_of_test(option[0])]
-    found = recipes.on_weights(experiment, parent.config, () if training else request.configs[1:], options)
+    options = [
+        (key, value)
+        for key, value in request.options
+        if request.verb != "fit" or weights.is_of_test(key) or recipes.is_hardware(key)
+    ]
+    found = recipes.on_weights(experiment, parent.config, request.configs[1:], options)
     check.names(found)
     return found
 

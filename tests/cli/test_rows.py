@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from lit_vision import cli, inference
@@ -197,6 +198,25 @@ def test_other_runs_are_refused(command, seeds):
     assert "is a run of quickstart/digits, row 'other', but the weights asked for are those of" in told
     (run / "result.json").unlink()
     assert "is not finished; continue it" in command.error("test", *RECIPE, "--row", "ten crop", "--run", run)
+
+
+def test_the_machine_of_the_test_need_not_be_the_training_s(command, seeds):
+    """Options of the hardware reach the test of weights that were there; what was trained stays as it was."""
+    options = ("--seed_everything", 3, "--data.max_per_device", 32)
+    command("fit", *RECIPE, *SHORT, "--row", "mean of three", *options, "--run", "joint")
+    assert "trained already: runs/quickstart/digits/digits/2026-1" in command.err
+    found = yaml.safe_load(Path("joint/config.yaml").read_text())
+    assert found["data"]["init_args"]["max_per_device"] == 32
+    assert found["model"]["init_args"]["network"]["init_args"]["backbone"]["class_path"].endswith("resnet20")
+    assert [member["seed"] for member in result("joint")["members"]] == [1, 2, 3]
+    assert result("joint")["changed"] == {"trainer.max_steps": 8}
+
+
+def test_typos_of_an_analysis_are_reported(command, seeds):
+    command("recipes", "cp", "quickstart/digits", "mine.yaml")
+    Path("mine.yaml").write_text(Path("mine.yaml").read_text().replace("{images: 299}", "{image: 299}"))
+    told = command.error("test", "--config", "mine.yaml", "--row", "responses", "--run", seeds / "2026-1")
+    assert "unknown key card.rows.responses.analysis.image; Responses takes no 'image'" in told
 
 
 def test_a_protocol_of_another_task_is_refused(command):
