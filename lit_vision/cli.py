@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +30,8 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
 
   --config   a recipe's name or a file; given again, an overlay (overlays/cpu)
   --row      a row of the recipe's table
-  --run      the run's folder: created if missing, continued if not
+  --run      the run's folder: created if missing, continued if not; what a row tests that trains nothing itself
+  --members RUN RUN  an ensemble's runs, in the row's order
   --ckpt_path last   continue the newest unfinished run of the same configuration
   --KEY VALUE        any key, e.g. --data.batch_size 64 --trainer.max_steps 100
 
@@ -95,11 +97,16 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _split_verb(arguments: list[str]) -> tuple[str | None, list[str]]:
     """The verb, wherever it stands, and the other arguments. An option's value is no verb."""
-    skip = False
+    skip = several = False
     for index, argument in enumerate(arguments):
         if skip:
             skip = False
+        elif argument == "--members":
+            several = True
+        elif several and not argument.startswith("-") and argument not in VERBS:
+            continue
         elif argument.startswith("-"):
+            several = False
             flag = argument in (*_FLAGS, "--version") or _HELP.fullmatch(argument)
             skip = argument.startswith("--") and "=" not in argument and not flag
         elif argument in VERBS:
@@ -150,13 +157,17 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
     """Splits into what the command itself understands and dotted keys for the configuration."""
     values: dict[str, Any] = {"configs": []}
     options: list[tuple[str, Any]] = []
-    rest = iter(arguments)
-    for argument in rest:
+    rest = deque(arguments)
+    while rest:
+        argument = rest.popleft()
         if not argument.startswith("--") or argument == "--":
             raise InputError(f"{verb} takes only options, got {argument!r}; write --key value or --key=value")
         name, equals, text = argument.partition("=")
+        if name == "--members":
+            values["members"] = text.split() if equals else _words(rest)
+            continue
         if not equals:
-            text = next(rest, "")
+            text = rest.popleft() if rest else ""
             if not text or text.startswith("--"):
                 raise InputError(f"{name} needs a value; write {name} VALUE or {name}=VALUE")
         if name == "--config":
@@ -166,6 +177,16 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
         else:
             options.append((name[2:], yamlio.value(text)))
     return values, options
+
+
+def _words(rest: deque[str]) -> list[str]:
+    """Takes the words up to the next option."""
+    found = []
+    while rest and not rest[0].startswith("--"):
+        found.append(rest.popleft())
+    if not found:
+        raise InputError("--members needs run folders; write --members RUN RUN")
+    return found
 
 
 def _predict(verb: str, arguments: list[str]) -> int:

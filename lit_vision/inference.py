@@ -21,6 +21,7 @@ from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
+from lit_vision.protocols.base import BoxProtocol, ClassProtocol
 from lit_vision.runs import checkpoints, contents
 
 Picture = str | Path | Image.Image | np.ndarray[Any, Any] | Tensor
@@ -64,13 +65,17 @@ class Predictor(ABC, Generic[P]):
         class_names: Names by index.
         prepare: Turns one decoded image into one of the size the network is tested at.
         device: Where the network lives.
+        protocol: How it looks at an image.
     """
 
-    def __init__(self, net: nn.Module, class_names: Sequence[str], prepare: Any, device: torch.device) -> None:
+    def __init__(
+        self, net: nn.Module, class_names: Sequence[str], prepare: Any, device: torch.device, protocol: Any
+    ) -> None:
         self.net = net
         self.class_names = list(class_names)
         self.prepare = prepare
         self.device = device
+        self.protocol = protocol
 
     def predict(
         self, images: Picture | Iterable[Picture], top: int = 5, score: float = 0.5, batch_size: int = 8
@@ -104,10 +109,13 @@ class Predictor(ABC, Generic[P]):
 class ClassPredictor(Predictor[Prediction]):
     """Classes of images."""
 
+    protocol: ClassProtocol
+
     @torch.inference_mode()
     def _forward(self, images: list[Tensor], top: int, score: float) -> Iterator[Prediction]:
-        prepared = torch.stack([self.prepare(image) for image in images])
-        scores = self.net(prepared.to(self.device)).float().softmax(1).cpu()
+        prepared = torch.stack([self.prepare(image) for image in images]).to(self.device)
+        sizes = torch.tensor(prepared.shape[-2:], device=self.device).expand(len(prepared), 2)
+        scores = self.protocol.score(self.net, prepared, sizes).softmax(1).cpu()
         best, indices = scores.topk(min(top, scores.shape[1]))
         for row, classes in zip(best.tolist(), indices.tolist(), strict=True):
             yield Prediction([self.class_names[index] for index in classes], row)
@@ -117,15 +125,15 @@ class BoxPredictor(Predictor[Boxes]):
     """Objects in images."""
 
     net: Detector
+    protocol: BoxProtocol
 
     @torch.inference_mode()
     def _forward(self, images: list[Tensor], top: int, score: float) -> Iterator[Boxes]:
         prepared = [self.prepare(image) for image in images]
         sizes = torch.tensor([image.shape[-2:] for image in prepared])
         batch = pad_batch(prepared, sizes, always=True)
-        for image, size, one in zip(
-            images, sizes, self.net.detect(batch.to(self.device), sizes.to(self.device)), strict=True
-        ):
+        detections = self.protocol.detect(self.net, batch.to(self.device), sizes.to(self.device))
+        for image, size, one in zip(images, sizes, detections, strict=True):
             found = pixels.to_original(one, size, torch.tensor(image.shape[-2:]))
             sure = found.scores >= score
             names = [self.class_names[label] for label in found.labels[sure].tolist()]

@@ -84,6 +84,34 @@ class Predictions(NamedTuple):
     counts: tuple[int, ...]
 
 
+class Candidates(NamedTuple):
+    """Scored boxes of one image before the selection, in any order.
+
+    Attributes:
+        boxes: float32 [N, 4], ending at the image's borders.
+        scores: float32 [N].
+        groups: int64 [N]; only boxes of one group suppress each other.
+        labels: int64 [N], 0..K-1.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    groups: Tensor
+    labels: Tensor
+
+
+class Scores(NamedTuple):
+    """What a second stage says about given boxes of one image.
+
+    Attributes:
+        scores: float32 [R, K], probabilities without the background's.
+        boxes: float32 [R, K, 4], the box that each class makes of the given one, not clipped.
+    """
+
+    scores: Tensor
+    boxes: Tensor
+
+
 class Detections(NamedTuple):
     """What was found in one image, best first.
 

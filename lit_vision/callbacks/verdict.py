@@ -30,12 +30,23 @@ class Verdict(L.Callback):
         experiment: What was asked for.
         folder: The run's folder.
         changed: Keys and values that differ from recipe and row beyond the hardware.
+        about: Further entries of the result: what training a later test stands on.
+        stand_in: Whether it stands on one that may not be held against the paper.
     """
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, changed: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        changed: dict[str, Any],
+        about: Mapping[str, Any] | None = None,
+        stand_in: bool = False,
+    ) -> None:
         self.experiment = experiment
         self.folder = folder
         self.changed = changed
+        self.about = about or {}
+        self.stand_in = stand_in
         self.seconds_before = 0.0
         self.steps = 0
         self._started = time.monotonic()
@@ -47,7 +58,7 @@ class Verdict(L.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the seconds of the earlier pieces over; the test pass loads what this very process has saved."""
-        if state_dict.get("process") != self._process:
+        if state_dict.get("process") != self._process and not self.about:  # a later test takes its own time only
             self.seconds_before = state_dict["seconds"]
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -73,7 +84,7 @@ class Verdict(L.Callback):
         figures = self._last_training() | _named(trainer.callback_metrics, "test/")
         value = figures.get(row.metric)
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        stand_in = row.stand_in or bool(self.changed)
+        stand_in = row.stand_in or self.stand_in or bool(self.changed)
         verdict = verdicts.of_row(row, [value], stand_in)
         return {
             "recipe": self.experiment.name,
@@ -100,6 +111,7 @@ class Verdict(L.Callback):
             "packages": {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
             "card": self.experiment.card_content,
             **{key: entry for key, entry in self.folder.state.items() if key == "sweep"},
+            **self.about,
         }
 
     def _last_training(self) -> dict[str, float | None]:

@@ -28,6 +28,7 @@ TESTED_KEYS = (
         "data.pipeline.cap",
         "data.pipeline.short_side",
         "data.pipeline.crop",
+        "data.pipeline.test_crop",
     ),
     *("model.metrics", "model.network.selection", "model.network.proposals.selection", "model.network.proposals.keep"),
 )
@@ -124,6 +125,12 @@ class Row:
     def place(self) -> str:
         """All places as one text."""
         return "; ".join(place for place in self.places if place)
+
+    @property
+    def parent(self) -> tuple[str, str]:
+        """Recipe and row whose weights are tested; the recipe is empty where it is this one."""
+        recipe, _, row = self.weights_of.rpartition(": ")
+        return recipe, row
 
     @property
     def trains(self) -> bool:

@@ -32,8 +32,11 @@ def names(experiment: Experiment) -> None:
         if compose.class_path(experiment.config.get(section)) is None:
             raise InputError(f"{experiment.name}: {section} needs a class_path; see lit-vision recipes ls for examples")
     _arguments(Trainer, experiment.config.get("trainer") or {}, "trainer", experiment)
-    for section in ("data", "model"):
-        _value(experiment.config[section], section, experiment)
+    row = experiment.expected()
+    if row and row.analysis is not None:
+        _value(row.analysis, f"card.rows.{experiment.row}.analysis", experiment)
+    for section in ("data", "model", "protocol"):
+        _value(experiment.config.get(section), section, experiment)
 
 
 def load(path: str, where: str = "") -> Any:

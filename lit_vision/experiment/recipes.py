@@ -143,8 +143,43 @@ def resolve(
     experiment = _open(configs[0]) if configs else _from_content(base or {}, "the checkpoint")
     _apply_row(experiment, row)
     experiment.changed += _edited(experiment)
+    _apply_all(experiment, configs[1:], options)
+    return experiment
+
+
+def on_weights(
+    asked: Experiment, saved: Config, overlays: Sequence[str] = (), options: Sequence[tuple[str, Any]] = ()
+) -> Experiment:
+    """A row that trains nothing, on a trained run: that run's configuration with what the row sets.
+
+    What the training changed stays changed: no test makes more of a stand-in than it is.
+
+    Args:
+        asked: The row with its recipe.
+        saved: Content of the run's `config.yaml`.
+        overlays: Later files.
+        options: Dotted keys and plain values from the command line, applied last.
+    """
+    trained = _from_content(saved, "the run's config.yaml")
+    assert asked.row is not None
+    experiment = Experiment(
+        name=asked.name,
+        card=asked.card,
+        row=asked.row,
+        config=trained.config,
+        changed=trained.changed,
+        sources=trained.sources,
+        card_content=asked.card_content,
+    )
+    _set(experiment, asked.row)
+    _apply_all(experiment, overlays, options)
+    return experiment
+
+
+def _apply_all(experiment: Experiment, overlays: Sequence[str], options: Sequence[tuple[str, Any]]) -> None:
+    """Applies overlays and options, and notes what they change beyond the hardware."""
     original = copy.deepcopy(experiment.config)
-    for name in configs[1:]:
+    for name in overlays:
         path = find(name)
         content = _asked(yamlio.load(path))
         if "card" in content:
@@ -157,8 +192,8 @@ def resolve(
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
         experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
     _pass_seed(experiment.config)
-    experiment.changed += [key for key in compose.differing(original, experiment.config) if not _is_hardware(key)]
-    return experiment
+    found = [key for key in compose.differing(original, experiment.config) if not is_hardware(key)]
+    experiment.changed += [key for key in found if key not in experiment.changed]
 
 
 def _edited(experiment: Experiment) -> list[str]:
@@ -171,7 +206,7 @@ def _edited(experiment: Experiment) -> list[str]:
         return []
     original = _open(experiment.copy_of)
     _apply_row(original, experiment.row)
-    keys = [key for key in compose.differing(original.config, experiment.config) if not _is_hardware(key)]
+    keys = [key for key in compose.differing(original.config, experiment.config) if not is_hardware(key)]
     ours, theirs = experiment.expected(), original.expected()
     same = ours is None or theirs is None or replace(ours, set={}) == replace(theirs, set={})
     return [key for key in keys if key not in experiment.changed] + ([] if same else ["card"])
@@ -224,10 +259,15 @@ def _apply_row(experiment: Experiment, row: str | None) -> None:
         trained = resolve([recipe], parent)
         experiment.config, experiment.sources = trained.config, trained.sources
     for ancestor in lineage(card, name, experiment.name):
-        for key, value in card.rows[ancestor].set.items():
-            experiment.dropped += compose.set_key(experiment.config, key, value, f"row {ancestor}")
-            experiment.record([key], f"row {ancestor!r} of {experiment.name}")
+        _set(experiment, ancestor)
     experiment.row = name
+
+
+def _set(experiment: Experiment, row: str) -> None:
+    """Applies what one row sets."""
+    for key, value in experiment.card.rows[row].set.items():
+        experiment.dropped += compose.set_key(experiment.config, key, value, f"row {row}")
+        experiment.record([key], f"row {row!r} of {experiment.name}")
 
 
 def lineage(card: Card, row: str, recipe: str) -> list[str]:
@@ -263,5 +303,6 @@ def _is_wandb(key: str) -> bool:
     return key.partition(".")[0] in ("_wandb", "wandb_version")
 
 
-def _is_hardware(key: str) -> bool:
+def is_hardware(key: str) -> bool:
+    """Whether a dotted key is what a machine may change without changing the experiment."""
     return any(key == allowed or key.startswith(f"{allowed}.") for allowed in HARDWARE)

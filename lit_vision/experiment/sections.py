@@ -6,10 +6,10 @@ from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment.recipes import Experiment
 
-SECTIONS = ("model", "data", "trainer", "stages", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
+SECTIONS = ("model", "data", "protocol", "trainer", "stages", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
 
 # What the command line takes beside sections: a typo may be one of these.
-OPTIONS = ("--config", "--row", "--run", "--ckpt_path", "--trust-code", "--print_config")
+OPTIONS = ("--config", "--row", "--run", "--members", "--ckpt_path", "--trust-code", "--print_config")
 
 FOREIGN = ("_wandb", "wandb_version")  # what `wandb agent` may add; `recipes.resolve` passes over it
 

@@ -91,7 +91,9 @@ def configuration(config: Any, file: str) -> Config:
     """
     import lightning
 
-    kinds = {"model": lightning.LightningModule, "data": lightning.LightningDataModule}
+    from lit_vision.protocols.base import Protocol
+
+    kinds = {"model": lightning.LightningModule, "data": lightning.LightningDataModule, "protocol": Protocol}
     try:
         return {key: _section(key, value, kinds) for key, value in _mapping(config, "the configuration").items()}
     except Refused as refused:

@@ -106,6 +106,11 @@ class Wandb(WandbLogger):
         self._try(log)
 
     @rank_zero_only
+    def log_picture(self, name: str, file: Path) -> None:
+        """Logs one picture under a key."""
+        self._try(lambda: self.experiment.log({name: wandb.Image(str(file))}))
+
+    @rank_zero_only
     def log_panels(self, folder: Path) -> None:
         """Logs what `diagnosis.json` says as tables, charts and pictures."""
 

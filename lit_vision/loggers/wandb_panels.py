@@ -76,6 +76,11 @@ def gallery(folder: Path) -> dict[str, Any]:
     return {f"{split}/gallery": [one for one in shown if one] for split, shown in pictures.items() if any(shown)}
 
 
+def plots(folder: Path) -> dict[str, Any]:
+    """The plots of a run's analyses, each under its row."""
+    return {f"{path.parent.name}/plot": wandb.Image(path) for path in sorted(folder.glob("analyses/*/plot.png"))}
+
+
 def _table(columns: list[str], rows: Any) -> wandb.Table:
     return wandb.Table(columns=[*columns], data=[list(row) for row in rows])
 

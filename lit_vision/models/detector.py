@@ -1,7 +1,7 @@
 """What every detector promises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -13,7 +13,9 @@ from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.weights.layout import Public
 from lit_vision.models.weights.preprocessing import Preprocessing
-from lit_vision.types import Batch, Detections, Features, Target
+from lit_vision.ops import selection
+from lit_vision.ops.selection import Selection
+from lit_vision.types import Batch, Candidates, Detections, Features, Scores, Target
 
 
 class ClassLayer(NamedTuple):
@@ -32,6 +34,9 @@ class ClassLayer(NamedTuple):
 
 class Detector(nn.Module, ABC):
     """A network that finds objects. Contract tests find every subclass through `example`.
+
+    `detect` is `extract`, `candidates` and `select` in a row: a protocol that looks twice joins what several looks made
+    candidates, and selects once.
 
     Losses, decoding and non-maximum suppression run in float32, also under autocast.
 
@@ -66,7 +71,7 @@ class Detector(nn.Module, ABC):
     def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
         """Named scalar losses of a batch, to be summed; every trainable parameter has a part in them."""
 
-    @abstractmethod
+    @torch.no_grad()
     def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
         """Find objects.
 
@@ -77,6 +82,26 @@ class Detector(nn.Module, ABC):
         Returns:
             Of each image, in the pixels of the batch; boxes end at the image's borders.
         """
+        return self.select(self.candidates(self.extract(images, sizes), images.shape[-2:], sizes))
+
+    @abstractmethod
+    def candidates(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Candidates]:
+        """Scored boxes of each image, from which `select` chooses.
+
+        Args:
+            features: Of the batch, from `extract`.
+            image_size: Height and width of the padded batch.
+            sizes: int64 [B, 2], height and width of each image without padding.
+        """
+
+    @property
+    @abstractmethod
+    def limits(self) -> Selection:
+        """What is kept in the end."""
+
+    def select(self, candidates: Iterable[Candidates]) -> list[Detections]:
+        """The best candidates of each image, after suppression within each group."""
+        return [selection.suppress(*image, selection=self.limits) for image in candidates]
 
     @abstractmethod
     def static(self) -> Iterable[nn.Module]:
@@ -100,6 +125,27 @@ class Detector(nn.Module, ABC):
         """Feature maps of a batch."""
         features: Features = self.pyramid(self.normalise(images, sizes))
         return features
+
+
+class RegionDetector(Detector):
+    """A detector whose second stage scores any boxes that it is given: proposals, or boxes of another look."""
+
+    @abstractmethod
+    def propose(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Tensor]:
+        """Boxes [R, 4] of each image that are worth scoring; arguments as of `candidates`."""
+
+    @abstractmethod
+    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
+        """What the second stage says about given boxes, [R, 4] of each image."""
+
+    @abstractmethod
+    def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
+        """Pairs of box and class that score above the threshold, cut off at the images' borders."""
+
+    def candidates(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Candidates]:
+        """What the second stage makes of the detector's own proposals."""
+        regions = self.propose(features, image_size, sizes)
+        return self.candidates_of(self.score(features, regions), sizes)
 
 
 def width(pyramid: Pyramid | Backbone) -> int:

@@ -8,15 +8,18 @@ from torch import Tensor, nn
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
-from lit_vision.models.detector import ClassLayer, Detector, width
+from lit_vision.models.detector import ClassLayer, RegionDetector, width
 from lit_vision.models.faster_rcnn import RegionClassifier
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.ops import matching
-from lit_vision.types import Batch, Detections, Target
+from lit_vision.ops.selection import Selection
+from lit_vision.types import Batch, Candidates, Detections, Features, Scores, Target
+
+NEEDS_REGIONS = "FastRCNN finds objects among given regions only: name their files by data.proposals"
 
 
-class FastRCNN(Detector):
+class FastRCNN(RegionDetector):
     """The second stage as a detector of its own: classifies and refines the regions that come with the data.
 
     Args:
@@ -66,8 +69,25 @@ class FastRCNN(Detector):
             InputError: There are no proposals.
         """
         if proposals is None:
-            raise InputError("FastRCNN finds objects among given regions only: name their files by data.proposals")
-        return self.regions.detect(self.extract(images, sizes), list(proposals), sizes)
+            raise InputError(NEEDS_REGIONS)
+        return self.select(self.candidates_of(self.score(self.extract(images, sizes), proposals), sizes))
+
+    def propose(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Tensor]:
+        """Refuses: the regions come with the data."""
+        raise InputError(NEEDS_REGIONS)
+
+    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
+        """What Fast R-CNN says about regions."""
+        return self.regions.score(features, regions)
+
+    def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
+        """Pairs of region and class above the threshold."""
+        return [self.regions.candidates(*image) for image in zip(scores, sizes, strict=True)]
+
+    @property
+    def limits(self) -> Selection:
+        """The best boxes, after suppression within each class."""
+        return self.regions.selection
 
     def static(self) -> Iterable[nn.Module]:
         """The pyramid: how many regions there are depends on the data."""

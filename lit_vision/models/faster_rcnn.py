@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
-from lit_vision.models.detector import ClassLayer, Detector, full_precision, width
+from lit_vision.models.detector import ClassLayer, RegionDetector, full_precision, width
 from lit_vision.models.heads.box import BoxHead
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.rpn import ProposalNetwork
 from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.models.weights import torchvision_faster_rcnn
-from lit_vision.ops import box, losses, matching, selection
+from lit_vision.ops import box, losses, matching
 from lit_vision.ops.matching import Matcher
 from lit_vision.ops.roi import Pooler
 from lit_vision.ops.sampling import Sampler
 from lit_vision.ops.selection import Selection
-from lit_vision.types import Batch, Detections, Features, Target
+from lit_vision.types import Batch, Candidates, Features, Scores, Target
 
 # Fast R-CNN, Section 2.3, with background from [0, 0.5) as on COCO (Faster R-CNN, Section 4.2).
 MATCHER = Matcher(low=0.5, high=0.5)
@@ -97,8 +97,8 @@ class RegionClassifier(nn.Module):
                 "box": losses.smooth_l1(deltas[on, wanted[on]].float(), targets, self.box_beta).sum() / count,
             }
 
-    def detect(self, features: Features, regions: Sequence[Tensor], sizes: Tensor) -> list[Detections]:
-        """Classify and refine regions [R, 4] of each image; sizes int64 [B, 2] are those without padding."""
+    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
+        """Classify and refine regions [R, 4] of each image."""
         logits, deltas = self.head(self.pooler(features, regions))
         with full_precision(logits):
             found = box.decode(deltas.float(), torch.cat(list(regions))[:, None], self.box_weights)
@@ -106,7 +106,13 @@ class RegionClassifier(nn.Module):
             # Without background, the last class
             scores = torch.split(logits.float().softmax(1)[:, :-1], counts)
             boxes = torch.split(found[:, :-1], counts)
-            return [self._select(*image) for image in zip(scores, boxes, sizes, strict=True)]
+            return [Scores(*image) for image in zip(scores, boxes, strict=True)]
+
+    def candidates(self, scores: Scores, size: Tensor) -> Candidates:
+        """Pairs of region and class above the threshold; size int64 [2] is the image's without padding."""
+        region, label = (scores.scores > self.selection.score).nonzero(as_tuple=True)
+        boxes = box.clip(scores.boxes[region, label], size)
+        return Candidates(boxes, scores.scores[region, label], label, label)
 
     def _sample(self, regions: Sequence[Tensor], boxes: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
         """Regions to train of each image, and the objects that they match, counted over the batch."""
@@ -116,13 +122,8 @@ class RegionClassifier(nn.Module):
         kept = [each[of] for each, of in zip(candidates, chosen, strict=True)]
         return kept, torch.cat([each[of] for each, of in zip(matched, chosen, strict=True)])
 
-    def _select(self, scores: Tensor, boxes: Tensor, size: Tensor) -> Detections:
-        region, label = (scores > self.selection.score).nonzero(as_tuple=True)
-        boxes = box.clip(boxes[region, label], size)
-        return selection.suppress(boxes, scores[region, label], label, label, self.selection)
 
-
-class FasterRCNN(Detector):
+class FasterRCNN(RegionDetector):
     """Two-stage detector, trained jointly: proposals are fixed inputs of the second stage (Section 3.2, ii).
 
     Args:
@@ -171,14 +172,25 @@ class FasterRCNN(Detector):
             proposed = self.proposals.propose(predictions, batch.sizes, self.proposals.train_selection)
         return first | self.regions.loss(features, [each.boxes for each in proposed], boxes, labels)
 
-    @torch.no_grad()
-    def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
-        """The best boxes of the proposals, after suppression within each class; the two selections say how many."""
-        features = self.extract(images, sizes)
-        predictions = self.proposals.predict(features, images.shape[-2:])
-        with full_precision(images):
+    def propose(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Tensor]:
+        """The best regions of each image, as `proposals.test_selection` says."""
+        predictions = self.proposals.predict(features, image_size)
+        with full_precision(predictions.logits):
             proposed = self.proposals.propose(predictions, sizes, self.proposals.test_selection)
-        return self.regions.detect(features, [each.boxes for each in proposed], sizes)
+        return [each.boxes for each in proposed]
+
+    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
+        """What Fast R-CNN says about regions."""
+        return self.regions.score(features, regions)
+
+    def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
+        """Pairs of region and class above the threshold of 0.05."""
+        return [self.regions.candidates(*image) for image in zip(scores, sizes, strict=True)]
+
+    @property
+    def limits(self) -> Selection:
+        """The best 100 boxes, after suppression within each class."""
+        return self.regions.selection
 
     def static(self) -> Iterable[nn.Module]:
         """Pyramid and proposal head: how many regions there are depends on the images' content."""

@@ -1,8 +1,7 @@
 """RetinaNet: Focal Loss for Dense Object Detection (1708.02002)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from lit_vision.models.backbones import resnet
@@ -17,7 +16,7 @@ from lit_vision.models.weights import torchvision_retinanet
 from lit_vision.ops import box, selection
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.selection import Selection
-from lit_vision.types import Batch, Detections, Predictions, Target
+from lit_vision.types import Batch, Candidates, Features, Predictions, Target
 
 # Section 4.1, Inference; 100 detections are those that COCO evaluates.
 SELECTION = Selection(score=0.05, per_level=1000, nms=0.5, limit=100)
@@ -63,9 +62,11 @@ class RetinaNet(Detector):
 
     def predict(self, images: Tensor, sizes: Tensor) -> Predictions:
         """What the head says about every anchor; images uint8 [B, 3, H, W], sizes int64 [B, 2]."""
-        features = self.extract(images, sizes)
+        return self._predict(self.extract(images, sizes), images.shape[-2:])
+
+    def _predict(self, features: Features, image_size: Sequence[int]) -> Predictions:
         logits, deltas = self.head(features)
-        return Predictions(logits, deltas, *self.anchors(features, images.shape[-2:]))
+        return Predictions(logits, deltas, *self.anchors(features, image_size))
 
     def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
         """Classification loss `cls` of all anchors but the ignored, box loss `box` of those assigned to objects."""
@@ -73,21 +74,22 @@ class RetinaNet(Detector):
         with full_precision(batch.images):
             return self.objective(predictions, batch.targets)
 
-    @torch.no_grad()
-    def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
-        """The best boxes after suppression within each class, as `selection` says (Section 4.1, Inference)."""
-        predictions = self.predict(images, sizes)
-        with full_precision(images):
+    def candidates(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Candidates]:
+        """The best pairs of anchor and class of each level, decoded (Section 4.1, Inference)."""
+        predictions = self._predict(features, image_size)
+        with full_precision(predictions.logits):
             logits, classes = predictions.logits.float(), predictions.logits.shape[2]
             index, _ = selection.top(logits, predictions.counts, self.selection.per_level)
             scores, labels = logits.flatten(1).gather(1, index).sigmoid(), index % classes
             anchor = index // classes
             deltas = predictions.deltas.float().gather(1, anchor[..., None].expand(-1, -1, 4))
             boxes = box.clip(box.decode(deltas, predictions.anchors[anchor]), sizes)
-            return [
-                selection.suppress(*image, selection=self.selection)
-                for image in zip(boxes, scores, labels, labels, strict=True)
-            ]
+            return [Candidates(*image) for image in zip(boxes, scores, labels, labels, strict=True)]
+
+    @property
+    def limits(self) -> Selection:
+        """The best 100 boxes above 0.05."""
+        return self.selection
 
     def static(self) -> Iterable[nn.Module]:
         """Pyramid and head."""

@@ -20,7 +20,7 @@ from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.matching import Matcher
 from lit_vision.ops.sampling import Sampler
 from lit_vision.ops.selection import Selection
-from lit_vision.types import Batch, Detections, Features, Predictions, Target
+from lit_vision.types import Batch, Candidates, Detections, Features, Predictions, Target
 
 # Faster R-CNN, Section 3.1.2 and 3.1.3.
 MATCHER = Matcher(low=0.3, high=0.7, keep_best="always")
@@ -126,13 +126,17 @@ class ProposalNetwork(nn.Module):
             sizes: int64 [B, 2], heights and widths without padding.
             limits: `train_selection` or `test_selection`.
         """
+        return [selection.suppress(*image, selection=limits) for image in self.candidates(predictions, sizes, limits)]
+
+    def candidates(self, predictions: Predictions, sizes: Tensor, limits: Selection) -> list[Candidates]:
+        """The best anchors of each level, decoded; a level is a group. Arguments as of `propose`."""
         logits = predictions.logits.float()
         anchor, level = selection.top(logits, predictions.counts, limits.per_level)
         scores = logits[..., 0].gather(1, anchor).sigmoid()
         deltas = predictions.deltas.float().gather(1, anchor[..., None].expand(-1, -1, 4))
         boxes = box.clip(box.decode(deltas, predictions.anchors[anchor]), sizes)
         label = torch.zeros_like(level)
-        return [selection.suppress(*image, level, label, selection=limits) for image in zip(boxes, scores, strict=True)]
+        return [Candidates(*image, level, label) for image in zip(boxes, scores, strict=True)]
 
 
 class RPN(Detector):
@@ -176,12 +180,16 @@ class RPN(Detector):
             objects = [matching.trainable(target)[0] for target in batch.targets]
             return self.proposals.loss(predictions, objects, batch.sizes)
 
-    @torch.no_grad()
-    def detect(self, images: Tensor, sizes: Tensor) -> list[Detections]:
-        """Proposals of each image, as `proposals.test_selection` says."""
-        predictions = self.predict(images, sizes)
-        with full_precision(images):
-            return self.proposals.propose(predictions, sizes, self.proposals.test_selection)
+    def candidates(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Candidates]:
+        """The best anchors of each level."""
+        predictions = self.proposals.predict(features, image_size)
+        with full_precision(predictions.logits):
+            return self.proposals.candidates(predictions, sizes, self.proposals.test_selection)
+
+    @property
+    def limits(self) -> Selection:
+        """Up to 1000 proposals of each image."""
+        return self.proposals.test_selection
 
     def static(self) -> Iterable[nn.Module]:
         """Pyramid and head."""

@@ -71,6 +71,12 @@ def inside(boxes: Tensor, size: Tensor, border: float = 0.0) -> Tensor:
     return (boxes[:, :2] >= -border).all(1) & (boxes[:, 2:] <= limits).all(1)
 
 
+def mirror(boxes: Tensor, width: Tensor | float) -> Tensor:
+    """Boxes [..., 4] xyxy in the mirror image of an image of that width."""
+    left, top, right, bottom = boxes.unbind(-1)
+    return torch.stack([width - right, top, width - left, bottom], -1)
+
+
 def _centres_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
     lower, upper = torch.split(boxes, 2, -1)
     sizes = upper - lower

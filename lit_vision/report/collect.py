@@ -14,6 +14,7 @@ from lit_vision.experiment import yamlio
 from lit_vision.report import fields
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
+from lit_vision.runs.trained import ANALYSES, TESTS
 
 PAGES = ("config", "metrics", "diagnosis")  # of a run: what its pages are made of, beside result and state
 DIAGNOSIS = "diagnosis.json"
@@ -60,6 +61,15 @@ class Run:
     def finished(self) -> bool:
         """Whether training and its test pass are done."""
         return bool(self.result)
+
+    @cached_property
+    def later(self) -> list["Run"]:
+        """What was said of the run's weights after its training: tests by other protocols, then analyses.
+
+        Raises:
+            InputError: If a result is damaged.
+        """
+        return [read(folder) for folder in later_folders(self.path)]
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -114,7 +124,8 @@ def warn(text: str) -> None:
 def find(paths: Iterable[Path] = (runs.ROOT,), tell: Tell | None = None, files: Sequence[str] = PAGES) -> list[Run]:
     """All runs at or below the paths, by path.
 
-    A folder is a run if it holds `result.json` or `run.json`.
+    A folder is a run if it holds `result.json` or `run.json`; later tests and analyses of a run are part of it, and
+    found as runs of their own only where a path names them.
 
     Args:
         paths: Where to look.
@@ -151,8 +162,30 @@ def folders(paths: Iterable[Path]) -> list[Path]:
     Raises:
         InputError: If a path is not there.
     """
-    found = {folder.resolve(): folder for path in paths for folder in _folders(path)}
+    found = {
+        folder.resolve(): folder
+        for path in paths
+        for folder in _folders(path)
+        if folder == path or not is_later(folder)
+    }
     return sorted(found.values())
+
+
+def with_later(found: Iterable[Run]) -> Iterator[Run]:
+    """All results: each run, and behind it its later tests and analyses, which stand for rows of their own."""
+    for run in found:
+        yield run
+        yield from run.later
+
+
+def later_folders(path: Path) -> list[Path]:
+    """Folders of a run's later tests and analyses."""
+    return [file.parent for kind in (TESTS, ANALYSES) for file in sorted((path / kind).glob("*/result.json"))]
+
+
+def is_later(folder: Path) -> bool:
+    """Whether a folder is a later test or an analysis below the run that was trained."""
+    return folder.parent.name in (TESTS, ANALYSES) and (folder.parent.parent / "run.json").is_file()
 
 
 def read(folder: Path) -> Run:

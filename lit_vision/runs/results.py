@@ -9,14 +9,20 @@ from typing import Any
 from lit_vision.experiment import relations, verdicts
 from lit_vision.experiment.card import Card, Relation
 from lit_vision.runs import folder as runs
+from lit_vision.runs.trained import ANALYSES, TESTS
 
 Result = dict[str, Any]
+
+# Where a run keeps its results: that of its own test pass, those of later tests, those of analyses.
+PLACES = ("", f"{TESTS}/*/", f"{ANALYSES}/*/")
 
 
 def of_recipe(recipe: str, root: Path = runs.ROOT) -> list[Result]:
     """All results of a recipe below a runs folder, oldest first; unreadable files are passed over."""
     found = []
-    for file in sorted(runs.below(root, recipe).glob("*/*/result.json"), key=lambda path: path.parent.name):
+    base = runs.below(root, recipe)
+    files = [file for place in PLACES for file in base.glob(f"*/*/{place}result.json")]
+    for file in sorted(files, key=lambda path: path.relative_to(base).parts[1]):
         try:
             found.append(json.loads(file.read_text(encoding="utf-8")))
         except json.JSONDecodeError:

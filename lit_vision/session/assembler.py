@@ -16,6 +16,8 @@ from lit_vision.callbacks.kept import Keep
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, yamlio
 from lit_vision.experiment.recipes import Experiment
+from lit_vision.protocols.base import Protocol
+from lit_vision.tasks.task import Task
 
 
 class Assembler(LightningCLI):
@@ -59,6 +61,7 @@ class Assembler(LightningCLI):
         """What the data know at construction goes to the model; a link whose target is not there is left out."""
         parser.add_class_arguments(Keep, "checkpoint", instantiate=False)
         parser.add_class_arguments(NonFinite, "nonfinite", instantiate=False)
+        parser.add_subclass_arguments(Protocol, "protocol", required=False)
         target = "model.init_args.network.init_args.num_classes"
         parser.link_arguments("data.num_classes", target, apply_on="instantiate")
         parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
@@ -77,6 +80,7 @@ class Assembler(LightningCLI):
         """
         try:
             super().instantiate_classes()
+            self._look()
         except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
             cause = _innermost(error)
             if isinstance(cause, InputError):
@@ -84,6 +88,15 @@ class Assembler(LightningCLI):
             raise InputError(f"the configuration does not build: {console.first_line(cause)}") from None
         except Exception as error:
             raise _innermost(error) from None
+
+    def _look(self) -> None:
+        """Hands the protocol to the task."""
+        protocol = self.config_init.get("protocol")
+        if protocol is None:
+            return
+        if not isinstance(self.model, Task):
+            raise InputError(f"protocol is for the tasks of lit_vision, but model is {type(self.model).__name__}")
+        self.model.look(protocol)
 
     def resolved(self) -> compose.Config:
         """The parsed configuration with all defaults, as plain values."""

@@ -24,6 +24,7 @@ class Request:
         run: Folder named by the user.
         ckpt_path: A checkpoint file, or `last`.
         trust_code: Whether a checkpoint, or a folder that is not the user's own, may name classes of any package.
+        members: Run folders of an ensemble's members.
         options: Dotted keys and values, in order.
     """
 
@@ -33,6 +34,7 @@ class Request:
     run: str | None = None
     ckpt_path: str | None = None
     trust_code: bool = False
+    members: list[str] = field(default_factory=list)
     options: list[tuple[str, Any]] = field(default_factory=list)
 
     @property

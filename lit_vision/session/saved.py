@@ -20,7 +20,9 @@ def in_checkpoint(experiment: Experiment, config: compose.Config) -> compose.Con
         "card": experiment.card_content,
         "origin": _origin(experiment),
         "trainer": {"precision": config["trainer"]["precision"]},
-        **{key: copy.deepcopy(config[key]) for key in ("model", "data", "seed_everything")},
+        **{
+            key: copy.deepcopy(config[key]) for key in ("model", "data", "protocol", "seed_everything") if key in config
+        },
     }
 
 

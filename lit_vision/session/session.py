@@ -38,7 +38,7 @@ from lit_vision.models import counts
 from lit_vision.runs import claim, durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, limits, preparation, quiet, saved, starting
+from lit_vision.session import folders, limits, preparation, quiet, rows, saved, starting
 from lit_vision.session.assembler import assemble
 from lit_vision.session.request import Request
 from lit_vision.tasks.task import Task
@@ -50,6 +50,8 @@ def main(asked: Request, experiment: Experiment) -> int:
     with preemption.leaving_at_once():
         try:
             check.names(experiment)
+            if rows.stands_on_others(asked, experiment):
+                return rows.run(asked, experiment, Session)
             if listed := listed_stages.of(experiment):
                 from lit_vision.session import stages  # it runs sessions, one after the other
 

@@ -13,6 +13,7 @@ from lit_vision import distributed
 from lit_vision.metrics.error import ErrorRate
 from lit_vision.metrics.mean import ExactMean
 from lit_vision.models.classifier import Classifier
+from lit_vision.protocols.base import ClassProtocol
 from lit_vision.tasks import optim, since_log
 from lit_vision.tasks.task import ScheduleCallable, Task
 from lit_vision.types import Batch
@@ -35,7 +36,9 @@ class Classification(Task):
         compile: Whether the network is compiled by `torch.compile`.
     """
 
+    looks_by = ClassProtocol
     network: Classifier
+    protocol: ClassProtocol
 
     def __init__(
         self,
@@ -61,7 +64,8 @@ class Classification(Task):
 
     def training_step(self, batch: Batch[Tensor], batch_idx: int) -> Tensor:
         """Loss of one (micro) batch."""
-        logits, loss = self._forward(batch)
+        logits = self.network(batch.images, batch.sizes).float()
+        loss = F.cross_entropy(logits, batch.targets)
         # torchmetrics costs more per call than a step of a small network: figures are kept and fed in at logging time.
         self._outcomes.append((logits.detach(), batch.targets))
         self.loss_parts = {"loss": loss.detach()}
@@ -94,14 +98,10 @@ class Classification(Task):
         """Logs the figures of the whole split."""
         self._log_figures("test/loss", self.test_metrics, self.test_loss)
 
-    def _forward(self, batch: Batch[Tensor]) -> tuple[Tensor, Tensor]:
-        logits = self.network(batch.images, batch.sizes).float()
-        return logits, F.cross_entropy(logits, batch.targets)
-
     def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: ExactMean) -> Tensor:
-        logits, loss = self._forward(batch)
+        logits = self.protocol.score(self.network, batch.images, batch.sizes)
         metrics.update(logits, batch.targets)
-        mean_loss.update(loss, len(batch.targets))
+        mean_loss.update(F.cross_entropy(logits, batch.targets), len(batch.targets))
         return logits
 
     def _log_figures(self, name: str, metrics: MetricCollection, mean_loss: ExactMean) -> None:

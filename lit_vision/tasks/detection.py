@@ -11,6 +11,7 @@ from torchmetrics import Metric
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
+from lit_vision.protocols.base import BoxProtocol
 from lit_vision.tasks import optim, since_log
 from lit_vision.tasks.task import ScheduleCallable, Task
 from lit_vision.types import Batch, Detections, Target
@@ -34,7 +35,9 @@ class Detection(Task):
         compile: Whether backbone, pyramid and head are compiled by `torch.compile`.
     """
 
+    looks_by = BoxProtocol
     network: Detector
+    protocol: BoxProtocol
 
     def __init__(
         self,
@@ -102,14 +105,10 @@ class Detection(Task):
     @torch.no_grad()
     def _evaluate(self, batch: Batch[list[Target]], metrics: torch.nn.ModuleList) -> dict[str, Any]:
         # Evaluation is the host's work: one copy per image, then everything in original pixels.
+        detections = self.protocol.detect(self.network, batch.images, batch.sizes, *self._given(batch))
         found = [
             pixels.to_original(Detections(*(value.cpu() for value in one)), size, target.original_size.cpu())
-            for one, size, target in zip(
-                self.network.detect(batch.images, batch.sizes, *self._given(batch)),
-                batch.sizes.cpu(),
-                batch.targets,
-                strict=True,
-            )
+            for one, size, target in zip(detections, batch.sizes.cpu(), batch.targets, strict=True)
         ]
         targets = [Target(*(value.cpu() for value in target)) for target in batch.targets]
         for metric in metrics:

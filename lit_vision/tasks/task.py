@@ -1,7 +1,7 @@
 """What both tasks share: optimiser and schedule, input statistics from the data, and the step that loggers see."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
@@ -15,6 +15,8 @@ from lit_vision import distributed
 from lit_vision.errors import InputError
 from lit_vision.models import norm
 from lit_vision.models.weights import preprocessing
+from lit_vision.protocols.base import Protocol
+from lit_vision.protocols.plain import Plain
 from lit_vision.tasks import optim
 
 ScheduleCallable = Callable[[Optimizer], LRScheduler]
@@ -31,7 +33,14 @@ class Task(L.LightningModule):
         bias_rate: Factor of the learning rate of biases outside norm layers; Caffe's networks have 2.
         class_names: Names of the classes; the data's.
         channels_last: Whether weights and images lie channels-last.
+
+    Attributes:
+        looks_by: What kind of protocol evaluates it.
+        protocol: How evaluation looks at an image; `look` sets another one.
     """
+
+    looks_by: ClassVar[type[Protocol]]
+    protocol: Any
 
     def __init__(
         self,
@@ -50,8 +59,22 @@ class Task(L.LightningModule):
         self.no_decay = no_decay
         self.bias_rate = bias_rate
         self.class_names = class_names
+        self.protocol = Plain()
         self.loss_parts: dict[str, Tensor] = {}
         """Parts of the loss of the batch in hand, for whoever must say which of them went wrong."""
+
+    def look(self, protocol: Protocol) -> None:
+        """Evaluates by another protocol from now on.
+
+        Raises:
+            InputError: If it is one of another task.
+        """
+        if not isinstance(protocol, self.looks_by):
+            raise InputError(
+                f"protocol {type(protocol).__name__} is not for the task {type(self).__name__}: "
+                f"it is no {self.looks_by.__name__}"
+            )
+        self.protocol = protocol
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the running hook some forty times a step, and a module's way of setting an attribute looks for

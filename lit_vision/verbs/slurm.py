@@ -34,7 +34,8 @@ def run(argv: Sequence[str]) -> int:
     own, options = _split(argv)
     arguments = _parser().read(own)
     configs = [arguments.recipe, *arguments.config]
-    rows = arguments.row or list(recipes.resolve(configs[:1]).card.rows) or [None]
+    card = recipes.resolve(configs[:1]).card
+    rows = arguments.row or [name for name, row in card.rows.items() if row.trains] or [None]
     parsed = [(key, yamlio.value(text)) for key, text in options]
     experiments = [recipes.resolve(configs, row, parsed) for row in rows]
     asked = {machines(experiment) for experiment in experiments}

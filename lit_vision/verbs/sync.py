@@ -32,7 +32,10 @@ STEP = "trainer/global_step"
 
 # What describes the machine at hand, which need not be the one that trained.
 _UNASKED = {"x_disable_stats": True, "x_disable_meta": True, "x_disable_machine_info": True, "disable_git": True}
-_READ = ("config.yaml", "run.json", "metrics.jsonl", "result.json", "diagnosis.json", "gallery/*", "diagnosis/*")
+_READ = (
+    *("config.yaml", "run.json", "metrics.jsonl", "result.json", "diagnosis.json", "gallery/*", "diagnosis/*"),
+    *("tests/*/result.json", "analyses/*/result.json", "analyses/*/plot.png"),
+)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -104,7 +107,9 @@ def _lines(run: Run) -> list[dict[str, Any]]:
 
 def _build(run: Run, lines: list[dict[str, Any]], mode: str) -> tuple[str, int | None]:
     """Writes or sends the run; returns its URL or its folder's name, and the last step that W&B had of it already."""
-    panels = wandb_panels.read(run.path) | wandb_panels.gallery(run.path)  # before W&B is opened: they may be damaged
+    panels = (
+        wandb_panels.read(run.path) | wandb_panels.gallery(run.path) | wandb_panels.plots(run.path)
+    )  # before W&B is opened: they may be damaged
     wandb_files.keep_local(run.path)
     try:
         opened = _open(run, mode)
@@ -115,7 +120,7 @@ def _build(run: Run, lines: list[dict[str, Any]], mode: str) -> tuple[str, int |
         if panels:
             opened.log(panels)
         if run.finished:
-            opened.summary.update(wandb_identity.summary(run.result))
+            opened.summary.update(wandb_identity.summary(run.result) | _later(run))
         where = str(opened.url) if mode == "online" else Path(opened.dir).parent.name
         opened.finish(exit_code=0 if run.finished else 1)
     except (wandb.Error, OSError) as error:
@@ -127,6 +132,13 @@ def _build(run: Run, lines: list[dict[str, Any]], mode: str) -> tuple[str, int |
         wandb.teardown()  # the file is complete only now, and the next run has caches of its own
     wandb_files.cap(run.path)
     return where, had
+
+
+def _later(run: Run) -> dict[str, Any]:
+    """Figures of later tests and analyses, each under its row."""
+    return {
+        f"{other.path.name}/{name}": value for other in run.later for name, value in other.result["figures"].items()
+    }
 
 
 def _open(run: Run, mode: str) -> Any:

@@ -7,7 +7,7 @@ from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
 from lit_vision.models.pyramid import Pyramid
-from lit_vision.ops import box
+from lit_vision.ops import box, selection
 from lit_vision.ops.roi import Pooler
 from lit_vision.types import Batch, Detections
 from tests.parity.reference import target
@@ -90,7 +90,8 @@ def test_no_regions_at_all():
     sum(losses.values()).backward()
     assert [name for name, p in stage.named_parameters() if p.grad is None] == []
     assert [loss.item() for loss in losses.values()] == [0, 0]
-    (found,) = stage.detect(MAPS, [OBJECT[:0]], torch.tensor([[128, 128]]))
+    (scores,) = stage.score(MAPS, [OBJECT[:0]])
+    found = stage.candidates(scores, torch.tensor([128, 128]))
     assert found.boxes.shape == (0, 4)
 
 
@@ -100,7 +101,9 @@ def test_detect_by_hand():
     deltas[1, 2] = 5 * math.log(2)
     stage = second_stage(Answers([math.log(6), math.log(3), 0.0], deltas))
     regions = torch.tensor([[10.0, 10, 30, 30], [11, 10, 31, 30], [100, 10, 120, 30]])
-    (found,) = stage.detect(MAPS, [regions], torch.tensor([[128, 115]]))
+    (scores,) = stage.score(MAPS, [regions])
+    candidates = stage.candidates(scores, torch.tensor([128, 115]))
+    found = selection.suppress(*candidates, selection=stage.selection)
     # The second region is suppressed within each class; what leaves the image is cut off
     assert found.labels.tolist() == [0, 0, 1, 1]
     assert found.scores.tolist() == pytest.approx([0.6, 0.6, 0.3, 0.3])

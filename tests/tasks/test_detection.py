@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lit_vision.data.digit_scenes import DigitScenes
+from lit_vision.errors import InputError
 from lit_vision.loggers.metrics_file import MetricsFile
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.voc import VocAP
@@ -12,6 +13,8 @@ from lit_vision.models.backbones import resnet
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.ops.pixels import to_original
+from lit_vision.protocols.crops import TenCrop
+from lit_vision.protocols.flip import Flip
 from lit_vision.runs import folder as runs
 from lit_vision.tasks.detection import Detection
 from lit_vision.types import Detections
@@ -79,3 +82,23 @@ def test_channels_last_lays_the_weights_so():
     task = Detection(small(), sgd, channels_last=True)
     weight = task.network.pyramid.smooth["3"].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_protocol_looks_in_place_of_the_detector(tmp_path):
+    """Mirrored scenes are detected too; what is found counts images, not looks."""
+    task, data = Detection(small(), optimizer=sgd), digits()
+    task.look(Flip())
+    counted = []
+    task.test_metrics[0].update = lambda found, targets: counted.append((len(found), len(targets)))
+    task.test_metrics[0].compute = dict
+    task.test_metrics[0].per_class = dict
+    seen, own = [], task.network.candidates
+    task.network.candidates = lambda *arguments: seen.append(1) or own(*arguments)
+    trainer(tmp_path, 1).test(task, datamodule=data, verbose=False)
+    assert sum(found for found, _ in counted) == sum(targets for _, targets in counted) == 4
+    assert len(seen) == 2 * len(counted)
+
+
+def test_a_protocol_of_classifiers_is_refused():
+    with pytest.raises(InputError, match=r"^protocol TenCrop is not for the task Detection: it is no BoxProtocol$"):
+        Detection(small(), optimizer=sgd).look(TenCrop(7))

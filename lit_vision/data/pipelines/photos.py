@@ -44,7 +44,7 @@ class Photographs(ImagePipeline):
         self.eval = v2.Compose(list(eval) or [v2.Identity()])
         self.mean = tuple(mean)
         self.std = tuple(std)
-        self.input_size = _output_size(self.eval)
+        self.input_size = _output_size(self.train) or _output_size(self.eval)
         self.short_side = _short_side(self.eval)
 
     def train_loader(self, split: Split, batches: TrainBatches, seed: int, workers: int) -> Iterable[Batch[Tensor]]:
@@ -68,7 +68,9 @@ class Photographs(ImagePipeline):
         return prepared
 
 
-def paper(low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256) -> Photographs:
+def paper(
+    low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256, test_crop: int | None = None
+) -> Photographs:
     """The ResNet paper's training (Section 3.4) and a centre crop for tests.
 
     Args:
@@ -76,21 +78,22 @@ def paper(low: int = 256, high: int = 480, crop: int = 224, short_side: int = 25
         high: Largest short side in training.
         crop: Side of the crop, in training and test.
         short_side: Short side in test.
+        test_crop: Side of the crop in test, where a protocol makes smaller ones of it; None takes `crop`.
     """
     train = [RandomShortSide(low, high), v2.RandomCrop(crop), v2.RandomHorizontalFlip(), PCALighting()]
-    return Photographs(train, centre(short_side, crop))
+    return Photographs(train, centre(short_side, test_crop or crop))
 
 
-def modern(crop: int = 224, short_side: int = 256) -> Photographs:
+def modern(crop: int = 224, short_side: int = 256, test_crop: int | None = None) -> Photographs:
     """Crops of random area and aspect ratio, as most public trainers do since Inception.
 
     Args:
         crop: Side of the crop.
         short_side: Short side in test.
+        test_crop: See `paper`.
     """
-    return Photographs(
-        [v2.RandomResizedCrop(crop, antialias=True), v2.RandomHorizontalFlip()], centre(short_side, crop)
-    )
+    train = [v2.RandomResizedCrop(crop, antialias=True), v2.RandomHorizontalFlip()]
+    return Photographs(train, centre(short_side, test_crop or crop))
 
 
 def centre(short_side: int, crop: int) -> list[Transform]:
@@ -112,6 +115,6 @@ def _short_side(transform: v2.Compose) -> int | None:
 
 
 def _output_size(transform: v2.Compose) -> tuple[int, int] | None:
-    """The size that evaluation ends at, where its last transform fixes one."""
-    size = getattr(transform.transforms[-1], "size", None) if transform.transforms else None
+    """The size that transforms end at, where one of them fixes it."""
+    size = next((found for each in reversed(transform.transforms) if (found := getattr(each, "size", None))), None)
     return (int(size[0]), int(size[1])) if isinstance(size, Sequence) and len(size) == 2 else None

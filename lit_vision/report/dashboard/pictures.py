@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import misses
+from lit_vision.runs.trained import PLOT
 
 SIDE = 640  # pixels, the longer one
+PLOT_SIDE = 960  # lines and letters must stay readable
 MOST = 40
 MOST_PIXELS = 20_000_000  # those of a run are far smaller; a larger one would fill the memory when unpacked
 BUDGET = 3_000_000  # bytes of all pictures of a page; base64 makes 4 MB of them
@@ -48,6 +50,17 @@ def of_run(run: Run) -> list[Picture]:
     return found
 
 
+def plots(run: Run) -> list[Picture]:
+    """The plots of the run's analyses."""
+    found = []
+    for other in run.later:
+        if content := _shrunk(other.path, PLOT, PLOT_SIDE):
+            uri = f"data:image/jpeg;base64,{base64.b64encode(content[0]).decode()}"
+            text = f"Plot of the analysis {other.row}"
+            found.append(Picture(uri, str(other.row or ""), text, tiny=False))
+    return found
+
+
 def _entries(run: Run) -> Iterator[tuple[str, str, str]]:
     """File below the run's folder, caption, text."""
     for entry in run.diagnosis.get("mistakes") or []:
@@ -68,8 +81,8 @@ def _two(value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, int | float) else "-"
 
 
-def _shrunk(folder: Path, name: str) -> tuple[bytes, bool] | None:
-    """JPEG of at most `SIDE` pixels, and whether it is tiny; None for what is no picture of this folder."""
+def _shrunk(folder: Path, name: str, side: int = SIDE) -> tuple[bytes, bool] | None:
+    """JPEG of at most `side` pixels, and whether it is tiny; None for what is no picture of this folder."""
     from PIL import Image, UnidentifiedImageError
 
     file = (folder / name).resolve()
@@ -80,7 +93,7 @@ def _shrunk(folder: Path, name: str) -> tuple[bytes, bool] | None:
             if image.width * image.height > MOST_PIXELS:
                 return None
             tiny = max(image.size) <= SIDE // 8
-            image.thumbnail((SIDE, SIDE))
+            image.thumbnail((side, side))
             out = io.BytesIO()
             image.convert("RGB").save(out, "JPEG", quality=80, optimize=True)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError):

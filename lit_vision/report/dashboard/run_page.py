@@ -45,6 +45,8 @@ def content(run: Run, home: str | None = None) -> Content:
         "bound": "paper" if of_paper(run) else "own bound",
         "relations": sorted((run.result.get("relations") or {}).items()),
         "claim": run.result.get("claim") or "",
+        "later": later(run),
+        "plots": pictures.plots(run),
         "pictures": pictures.of_run(run),
         "first_pictures": FIRST_PICTURES,
         "classes": classes(run),
@@ -75,6 +77,17 @@ def paper(run: Run) -> list[dict[str, str]]:
 def of_paper(run: Run) -> bool:
     """Whether a paper prints what the run is held against; else it is a bound of the recipe's own."""
     return bool((run.result.get("card") or run.config.get("card") or {}).get("paper"))
+
+
+def later(run: Run) -> list[dict[str, str]]:
+    """What later tests and analyses of the run's weights say: row, judged figure, verdict."""
+    lines = []
+    for other in run.later:
+        result = other.result
+        metric = str(result.get("metric") or "")
+        found = _line(metric, result.get("expected"), result.get("value"), bool(result.get("stand_in")))
+        lines.append(found | {"row": str(other.row or ""), "verdict": str(result.get("verdict") or "")})
+    return lines
 
 
 def _line(metric: str, expected: Any, ours: Any, stand_in: bool) -> dict[str, str]:

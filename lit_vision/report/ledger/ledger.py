@@ -11,7 +11,7 @@ A table is either at full scale or of stand-ins, never both; stand-ins share a t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lit_vision.report import activity
+from lit_vision.report import activity, collect
 from lit_vision.report.collect import Run
 from lit_vision.report.ledger import lines, relating, variants
 from lit_vision.report.ledger.record import Entry, JudgedRelation, Table, Unfinished
@@ -36,12 +36,12 @@ def build(runs: Sequence[Run]) -> Ledger:
     """The ledger of some runs, and of all rows of all recipes.
 
     Args:
-        runs: From `collect.find`; finished or not.
+        runs: From `collect.find`; finished or not. Their later tests and analyses stand in rows of their own.
 
     Raises:
         InputError: If a file of a run is damaged.
     """
-    entries = lines.entries(variants.group(runs))
+    entries = lines.entries(variants.group(collect.with_later(runs)))
     return Ledger(
         tables=tuple(tables(entries)),
         relations=tuple(relating.judge(entries)),

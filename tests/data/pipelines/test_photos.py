@@ -166,3 +166,12 @@ def test_lightning_leaves_the_loader_alone(split):
     loader = small_paper().train_loader(split, TrainBatches(len(split.labels), 4), 0, 0)
     assert not isinstance(loader, DataLoader)
     assert len(loader) == len(split.labels) // 4
+
+
+@pytest.mark.parametrize("preset", [photos.paper, photos.modern])
+def test_a_protocol_gets_more_than_the_crop_that_is_trained(preset):
+    pipeline = preset(test_crop=256)
+    image = torch.randint(256, (3, 300, 400), dtype=torch.uint8)
+    assert pipeline.prepare(image).shape == (3, 256, 256)
+    assert pipeline.train(image).shape == (3, 224, 224)
+    assert pipeline.input_size == (224, 224)

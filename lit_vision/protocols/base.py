@@ -1,0 +1,73 @@
+"""What a protocol is: how `validate`, `test` and `predict` look at an image, and what they make of several views.
+
+A protocol is the section `protocol:` of a recipe. It owns the views (scales, crops, mirror images) and merges what the
+network says of them; whoever counts images, metrics and result files included, never meets a view. Training does not
+ask it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from lit_vision.models.detector import Detector
+from lit_vision.ops import probability
+from lit_vision.types import Detections
+
+
+class Protocol:
+    """What `protocol:` may name; a kind of its own for each task."""
+
+
+class ClassProtocol(Protocol, ABC):
+    """How a classifier looks at images."""
+
+    @abstractmethod
+    def score(self, network: nn.Module, images: Tensor, sizes: Tensor) -> Tensor:
+        """Scores of whole images, whatever was looked at.
+
+        Args:
+            network: A classifier: images and sizes in, logits [B, K] out.
+            images: uint8 [B, 3, H, W], as the pipeline hands them over.
+            sizes: int64 [B, 2], heights and widths without padding.
+
+        Returns:
+            [B, K], whose softmax are the probabilities: logits, or logarithms of averaged probabilities.
+        """
+
+
+class BoxProtocol(Protocol, ABC):
+    """How a detector looks at images."""
+
+    @abstractmethod
+    def detect(
+        self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
+    ) -> list[Detections]:
+        """Objects of whole images, whatever was looked at.
+
+        Args:
+            network: The detector.
+            images: See `Detector.detect`.
+            sizes: See `Detector.detect`.
+            proposals: Regions that come with the data, [R, 4] of each image, for a detector that takes them.
+        """
+
+
+class Views(ClassProtocol):
+    """Several views of each image. A subclass cuts them; the probabilities of all are averaged.
+
+    A batch of views of one kind is as large as the batch of images, so no view needs more memory than the image.
+    """
+
+    @abstractmethod
+    def views(self, images: Tensor) -> list[Tensor]:
+        """The views of a batch, each uint8 [B, 3, h, w].
+
+        Args:
+            images: uint8 [B, 3, H, W].
+        """
+
+    def score(self, network: nn.Module, images: Tensor, sizes: Tensor) -> Tensor:
+        """The mean of the views' softmax, as its logarithm; the logits themselves where there is one view only."""
+        logits = [network(view).float() for view in self.views(images)]
+        return logits[0] if len(logits) == 1 else probability.mean(logits)

@@ -1,0 +1,79 @@
+"""An image and its mirror image, looked at by a detector."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lit_vision.errors import InputError
+from lit_vision.models.detector import Detector, RegionDetector
+from lit_vision.ops import box
+from lit_vision.protocols.base import BoxProtocol
+from lit_vision.types import Candidates, Detections, Scores
+
+
+class Flip(BoxProtocol):
+    """Detects in each image and in its mirror image; one suppression chooses from what both made candidates.
+
+    Args:
+        merge: `union` puts the candidates of both looks together. `mean` scores the image's own proposals in both looks
+            and averages probabilities and boxes; it needs a detector with a second stage.
+    """
+
+    def __init__(self, merge: Literal["union", "mean"] = "union") -> None:
+        self.merge = merge
+
+    @torch.no_grad()
+    def detect(
+        self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
+    ) -> list[Detections]:
+        """Objects in the pixels of the batch.
+
+        Raises:
+            InputError: `mean` is asked of a detector without a second stage, or the regions come with the data.
+        """
+        if proposals is not None:
+            raise InputError(
+                f"protocol: Flip looks for regions itself, but those of {type(network).__name__} are given"
+            )
+        if self.merge == "union":
+            return network.select(_union(network, images, sizes))
+        if not isinstance(network, RegionDetector):
+            raise InputError(
+                f"protocol.merge is mean, but {type(network).__name__} has no second stage that scores boxes; use union"
+            )
+        return network.select(network.candidates_of(_mean(network, images, sizes), sizes))
+
+
+def _union(network: Detector, images: Tensor, sizes: Tensor) -> Iterable[Candidates]:
+    shape = images.shape[-2:]
+    straight = network.candidates(network.extract(images, sizes), shape, sizes)
+    turned = network.candidates(network.extract(mirror(images, sizes), sizes), shape, sizes)
+    for one, other, width in zip(straight, turned, sizes[:, 1], strict=True):
+        back = other._replace(boxes=box.mirror(other.boxes, width))
+        yield Candidates(*(torch.cat(both) for both in zip(one, back, strict=True)))
+
+
+def _mean(network: RegionDetector, images: Tensor, sizes: Tensor) -> Iterable[Scores]:
+    features = network.extract(images, sizes)
+    regions = network.propose(features, images.shape[-2:], sizes)
+    widths = sizes[:, 1]
+    there = [box.mirror(each, width) for each, width in zip(regions, widths, strict=True)]
+    straight = network.score(features, regions)
+    turned = network.score(network.extract(mirror(images, sizes), sizes), there)
+    for one, other, width in zip(straight, turned, widths, strict=True):
+        yield Scores((one.scores + other.scores) / 2, (one.boxes + box.mirror(other.boxes, width)) / 2)
+
+
+def mirror(images: Tensor, sizes: Tensor) -> Tensor:
+    """Mirrors each image of a batch within its own width: the padding stays on the right.
+
+    Args:
+        images: uint8 [B, 3, H, W].
+        sizes: int64 [B, 2], heights and widths without padding.
+    """
+    mirrored = images.clone()
+    for index, width in enumerate(sizes[:, 1].tolist()):
+        mirrored[index, :, :, :width] = images[index, :, :, :width].flip(2)
+    return mirrored
