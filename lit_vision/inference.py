@@ -191,7 +191,8 @@ def load(
     net.load_state_dict(state)
     pipeline: Pipeline[Any, Any] = build.part(Pipeline, checkpoints.pipeline(content, str(file), trust_code))
     kind = BoxPredictor if isinstance(net, Detector) else ClassPredictor
-    return kind(net.eval().to(place), names, pipeline.prepare, place)
+    protocol = build.part(Protocol, config["protocol"]) if config.get("protocol") else Plain()
+    return kind(net.eval().to(place), names, pipeline.prepare, place, protocol)
 
 
 def device_of(name: str | torch.device) -> torch.device:

@@ -24,7 +24,7 @@ from lit_vision.runs import durable, results, versions
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.runs.trained import ARRAYS, PLOT, Trained
-from lit_vision.session import tested, weights
+from lit_vision.session import saved, weights
 from lit_vision.session.assembler import Assembler, assemble
 from lit_vision.types import Batch
 
@@ -52,7 +52,7 @@ def run(experiment: Experiment, trained: Trained, trust_code: bool) -> int:
     findings = analysis.look(*_prepared(assembler, weights.network(trained, trust_code)))
     folder = trained.analysis(experiment.row or "")
     folder.path.mkdir(parents=True, exist_ok=True)
-    durable.write_text(folder.config, yamlio.dump(tested.saved(experiment, config)))
+    durable.write_text(folder.config, yamlio.dump(saved.in_folder(experiment, config)))
     _write(folder, analysis, findings, f"{experiment.name}, {experiment.row}")
     result = _result(experiment, trained, assembler, findings, time.monotonic() - started)
     runs.write_json(folder.result, result)

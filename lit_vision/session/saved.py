@@ -20,9 +20,7 @@ def in_checkpoint(experiment: Experiment, config: compose.Config) -> compose.Con
         "card": experiment.card_content,
         "origin": _origin(experiment),
         "trainer": {"precision": config["trainer"]["precision"]},
-        **{
-            key: copy.deepcopy(config[key]) for key in ("model", "data", "protocol", "seed_everything") if key in config
-        },
+        **{key: copy.deepcopy(config.get(key)) for key in ("model", "data", "protocol", "seed_everything")},
     }
 
 
