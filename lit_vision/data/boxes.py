@@ -130,9 +130,9 @@ class BoxData(DataModule[Annotations]):
 
     def eval_groups(self, split: Annotations) -> Tensor:
         """By the shape that an image is padded to: a larger neighbour would add a border that convolutions see."""
-        shapes = torch.tensor(self.boxes.padded_shapes(split.sizes)).reshape(-1, 2)
-        found: Tensor = shapes.unique(dim=0, return_inverse=True)[1]
-        return found
+        shapes = self.boxes.padded_shapes(split.sizes)
+        numbers = {shape: number for number, shape in enumerate(sorted(set(shapes)))}
+        return torch.tensor([numbers[shape] for shape in shapes], dtype=torch.int64)
 
     def fingerprint(self) -> str:
         """A short hash of what the splits hold: names, sizes and objects of all images."""
