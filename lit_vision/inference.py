@@ -21,7 +21,8 @@ from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
-from lit_vision.protocols.base import BoxProtocol, ClassProtocol
+from lit_vision.protocols.base import BoxProtocol, ClassProtocol, Protocol
+from lit_vision.protocols.plain import Plain
 from lit_vision.runs import checkpoints, contents
 
 Picture = str | Path | Image.Image | np.ndarray[Any, Any] | Tensor
