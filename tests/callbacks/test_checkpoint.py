@@ -180,7 +180,8 @@ def test_best_and_milestones(tmp_path):
     assert [
         checkpoints.read(str(folder / f"{name}.ckpt"))["global_step"] for name in ("best-2", "best-4", "step-3")
     ] == [*(2, 4, 3)]
-    with pytest.raises(InputError, match=r"validation logs no val/loss; it logs val/error"):
+    with pytest.raises(InputError, match=r"validation logs no val/loss; did you mean 'val/error'\?"):
         fit(tmp_path / "other", keep=Keep(best=1, monitor="val/loss"))
+    assert not (tmp_path / "other" / "checkpoints").exists()  # told before the first step
     with pytest.raises(InputError, match=r"checkpoint.best is 1, checkpoint.monitor is None"):
         Keep(best=1)
