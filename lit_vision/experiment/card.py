@@ -260,7 +260,7 @@ def _check_row(name: str, row: Row, card: Card, where: str) -> None:
 
 def _check_test(row: Row, card: Card, where: str) -> None:
     """What a row on another's weights may name and set."""
-    recipe, _, parent = row.weights_of.rpartition(": ")
+    recipe, parent = row.parent
     if not recipe and parent not in card.rows:
         raise InputError(f"{where}.weights_of: there is no row {parent!r}; {nearest.hint(parent, card.rows)}")
     if not recipe and not card.rows[parent].trains:

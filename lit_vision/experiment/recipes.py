@@ -254,7 +254,7 @@ def _apply_row(experiment: Experiment, row: str | None) -> None:
         )
     name = row or card.default
     assert name is not None
-    recipe, _, parent = card.row(name, experiment.name).weights_of.rpartition(": ")
+    recipe, parent = card.row(name, experiment.name).parent
     if recipe:  # the network that another recipe trained: this one says only how it is tested
         trained = resolve([recipe], parent)
         experiment.config, experiment.sources = trained.config, trained.sources

@@ -106,7 +106,9 @@ def find(recipe: str, row: str, root: Path = runs.ROOT) -> Iterator[Trained]:
     for path in sorted((root / recipe / runs.slug(row)).glob("*/"), reverse=True):
         folder = RunFolder(path)
         if folder.finished and folder.last.is_file() and folder.config.is_file():
-            yield _read(folder)
+            found = _read(folder)
+            if found.result["row"] == row:  # names that differ may share a folder
+                yield found
 
 
 def _read(folder: RunFolder) -> Trained:
