@@ -18,6 +18,8 @@ from lit_vision.errors import InputError
 Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]
 
 _CATEGORIES = [Category(*entry) for entry in COCO_CATEGORIES]
+# In the words of cards; what is not here is for training.
+_OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val", "test-dev2017": "test-dev"}
 _PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
 
 
@@ -125,6 +127,11 @@ class COCO(BoxData):
         self.only = only
         ids, class_names = zip(*COCO_CATEGORIES, strict=True)
         super().__init__(class_names, pipeline, ids, **kwargs)
+
+    @property
+    def official_split(self) -> str:
+        """`minival` for val2017, `test-dev` for the server's split."""
+        return _OFFICIAL.get(self.names[self.test_split], "train")
 
     def readings(self) -> dict[str, Reading]:
         """Both splits, with the 80 categories."""

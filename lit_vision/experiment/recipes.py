@@ -1,6 +1,7 @@
 """Finding recipes by name and turning recipe, row, overlays and options into one configuration. No torch here."""
 
 import copy
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
 OVERLAYS = "overlays"
+EDITED = "config.yaml"  # what is changed where a saved configuration was edited by hand, and no key tells how
 
 # What a machine may change without changing the experiment (architecture §5, overlays). Everything else that differs
 # from recipe and row turns a run into a stand-in.
@@ -55,6 +57,18 @@ class Experiment:
     def expected(self) -> Row | None:
         """The row with the card's metric and split filled in; None where no row applies."""
         return self.card.row(self.row, self.name) if self.row else None
+
+    @property
+    def training(self) -> tuple[str, str | None]:
+        """Recipe and row whose training gives the weights that this experiment tests."""
+        weights_of = self.card.rows[self.row].weights_of if self.row in self.card.rows else ""
+        recipe, _, row = weights_of.rpartition(": ")
+        return recipe or self.name, row or self.row
+
+    def changes(self) -> Config:
+        """What was changed, with the values."""
+        values = compose.flatten(self.config)
+        return {key: "edited by hand" if key == EDITED else values.get(key) for key in self.changed}
 
     def record(self, keys: Iterable[str], source: str) -> None:
         """Notes who set some dotted keys; later notes come last."""
@@ -171,15 +185,45 @@ def _from_content(content: Config, source: str) -> Experiment:
     card_content = content.pop("card", None) or {}
     origin = content.pop("origin", None) or {}
     sources = dict.fromkeys(compose.flatten(content), source)
+    changed = list(origin.get("changed", []))
+    if "seal" in origin and origin["seal"] != seal(content, origin):
+        changed += [key for key in _edited(content, origin) if key not in changed]
     return Experiment(
         name=origin.get("recipe", ""),
         card=cards.parse(card_content, source),
         row=origin.get("row"),
         config=content,
-        changed=list(origin.get("changed", [])),
+        changed=changed,
         sources=sources,
         card_content=card_content,
     )
+
+
+def identity(config: Config) -> str:
+    """Digest of a resolved configuration without hardware and seeds: runs with equal ones may be averaged."""
+    leaves = compose.flatten({key: value for key, value in config.items() if key not in ("card", "origin")})
+    kept = {key: value for key, value in leaves.items() if not _is_hardware(key)}
+    return _digest(kept)
+
+
+def seal(config: Config, origin: Config) -> str:
+    """Digest of a saved configuration and of what it says it is, so that a later edit is noticed."""
+    return _digest([identity(config), *(origin.get(key) for key in ("recipe", "row", "changed"))])
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _edited(config: Config, origin: Config) -> list[str]:
+    """What an edited configuration changed: the keys that differ from the recipe's row as it stands."""
+    recipe, row = origin.get("recipe"), origin.get("row")
+    if recipe not in names():
+        return [EDITED]
+    ours = compose.flatten(resolve([recipe], row).config)
+    theirs = compose.flatten(config)
+    keys = [key for key, value in ours.items() if theirs.get(key) != value and not _is_hardware(key)]
+    return keys or [EDITED]
 
 
 def _apply_row(experiment: Experiment, row: str | None) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 from lit_vision.runs import folder as runs
+from lit_vision.runs import results, scores
 from lit_vision.runs.folder import RunFolder
+from lit_vision.runs.scores import Score
 
 DIAGNOSIS = "diagnosis.json"
 PER_IMAGE = "per_image.jsonl"
@@ -22,7 +24,7 @@ class Run:
 
     Attributes:
         path: The folder.
-        result: `result.json`; empty while the run is unfinished.
+        result: `result.json` as plain values, checked against `runs.results.Result`; empty while the run is unfinished.
         state: `run.json`: recipe, row, digest, W&B id.
     """
 
@@ -88,6 +90,16 @@ class Run:
         except json.JSONDecodeError:
             raise InputError(f"{file} is damaged; remove it, and images are not compared one by one") from None
 
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """What evaluation servers said of it, by split; empty without."""
+        return scores.read(self.path)
+
+    def figures_on(self, split: str) -> dict[str, Any]:
+        """Its figures; for the split of a server that has answered, the server's."""
+        own: dict[str, Any] = self.result["figures"]
+        return own | (self.scores[split].figures if split in self.scores else {})
+
     def curve(self, name: str) -> tuple[list[int], list[float]]:
         """Optimiser steps and values of one logged figure."""
         points = [(line["step"], line[name]) for line in self.metrics if line.get(name) is not None]
@@ -115,7 +127,10 @@ def read(folder: Path) -> Run:
     result, state = folder / "result.json", folder / "run.json"
     if not result.is_file() and not state.is_file():
         raise InputError(f"{folder} is no run: it holds neither result.json nor run.json; name a run's folder")
-    return Run(folder, _json(result) if result.is_file() else {}, _json(state) if state.is_file() else {})
+    content = _json(result) if result.is_file() else {}
+    if content:
+        results.parse(content, str(result))
+    return Run(folder, content, _json(state) if state.is_file() else {})
 
 
 def _folders(path: Path) -> Iterator[Path]:

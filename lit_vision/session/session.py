@@ -13,7 +13,7 @@ from typing import Any
 import lightning as L
 
 from lit_vision import console, launch
-from lit_vision.callbacks import preemption
+from lit_vision.callbacks import preemption, provenance
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
@@ -22,13 +22,14 @@ from lit_vision.callbacks.gallery import Gallery
 from lit_vision.callbacks.kept import Keep
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
 from lit_vision.callbacks.progress import RunProgress
+from lit_vision.callbacks.provenance import Provenance
 from lit_vision.callbacks.random_state import RandomStates
 from lit_vision.callbacks.throughput import Throughput
 from lit_vision.callbacks.verdict import Verdict
 from lit_vision.callbacks.workspace import Workspace
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, recipes, yamlio
+from lit_vision.experiment import compose, recipes, typed, yamlio
 from lit_vision.experiment import names as check
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
@@ -38,6 +39,7 @@ from lit_vision.models import counts
 from lit_vision.runs import checkpoints, durable, versions
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
+from lit_vision.runs.results import Trained
 from lit_vision.session import quiet
 from lit_vision.session.assembler import assemble
 from lit_vision.sweeps import mark
@@ -169,8 +171,13 @@ class Session:
             self._choose_checkpoint(folder)
         elif self.request.ckpt_path in (None, LAST):
             self._choose_trained(folder)
-        changed = compose.flatten(self.experiment.config)
+        self._refuse_untrained()
+        changed, identity = self.experiment.changes(), recipes.identity(self.config)
+        trained = self._trained() if self.ckpt_path and launch.rank() == 0 else None
+        changed |= provenance.of_training(trained, self.experiment) if trained else {}
+        away = trained if self.request.verb != "fit" and self.ckpt_path != str(folder.last) else None
         self.callbacks += [
+            Provenance(self.experiment, identity, changed, self.contents),
             RandomStates(),
             LastCheckpoint(folder.checkpoints, self.contents, Keep(**(self.config.get("checkpoint") or {}))),
             FiniteLoss(folder.path, NonFinite(**(self.config.get("nonfinite") or {}))),
@@ -180,7 +187,7 @@ class Session:
             Throughput(),
             Workspace(folder),
             # Last, for its `result.json` says that the run is finished.
-            Verdict(self.experiment, folder, {key: changed.get(key) for key in self.experiment.changed}),
+            Verdict(self.experiment, folder, changed, identity, away),
         ]
         if launch.rank() == 0 and not folder.state:
             folder.path.mkdir(parents=True, exist_ok=True)
@@ -192,6 +199,26 @@ class Session:
                 wandb_id=wandb_identity.new_id(),
                 **mark.read(),
             )
+
+    def _refuse_untrained(self) -> None:
+        """A test of random weights would pass for the row's figure."""
+        model = self.config["model"].get("init_args") or {}
+        network = (model.get("network") or {}).get("init_args") or {}
+        row = self.experiment.expected()
+        needs = "optimizer" in model and not network.get("weights") and not (row and row.members)
+        if self.request.verb == "test" and needs and self.ckpt_path is None:
+            raise InputError(
+                f"test of {self.experiment.name} needs trained weights: name a finished run by --run DIR,\n"
+                "or a checkpoint by --ckpt_path FILE; lit-vision fit trains and tests"
+            )
+
+    def _trained(self) -> Trained:
+        """What trained the weights in hand, as their checkpoint says."""
+        assert self.ckpt_path is not None
+        content = checkpoints.read(self.ckpt_path)
+        entry = content.get("lit_vision", {}).get("trained", {})
+        step = content.get("global_step", 0)
+        return typed.build(Trained, entry | {"run": self.ckpt_path, "steps": step}, "trained", self.ckpt_path)
 
     def _choose_trained(self, folder: RunFolder) -> None:
         """What is tested in the folder of a trained run: its last weights."""
@@ -226,6 +253,7 @@ class Session:
             "changed": self.experiment.changed,
             "code": versions.code(),
         }
+        origin["seal"] = recipes.seal(self.config, origin)
         return {"card": self.experiment.card_content, "origin": origin} | self.config
 
     def _portable(self) -> compose.Config:

@@ -65,7 +65,7 @@ def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[
         "recipe": recipe,
         "row": name,
         "paper": card.paper,
-        "where": row.where,
+        "where": row.place,
         "metric": row.metric,
         "value": row.value,
         "tolerance": row.tolerance if row.value is not None else None,

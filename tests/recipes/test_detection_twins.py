@@ -99,4 +99,4 @@ def test_torchvision_s_files_are_scored(command, twin, tmp_path, row, build):
     result = json.loads(Path("run/result.json").read_text())
     assert result["figures"]["test/ap"] >= 0
     assert result["expected"] == {"retinanet": 36.4, "faster r-cnn": 37.0}[row]
-    assert result["split"] == "val"
+    assert result["split"] == "minival"

@@ -100,7 +100,7 @@ class Reader(HTMLParser):
 
 
 def test_html_is_self_contained_and_escaped(tmp_path):
-    card = {"title": HOSTILE, "rows": {HOSTILE: {"where": HOSTILE, "value": 8.75}}}
+    card = {"title": HOSTILE, "rows": {HOSTILE: {"where": HOSTILE, "value": 8.75, "default": True}}}
     write(tmp_path / "<b>run", recipe=HOSTILE, row=HOSTILE, card=card, changed={HOSTILE: HOSTILE}, code=HOSTILE)
     url = write(tmp_path / "j") / "run.json"
     url.write_text(json.dumps({"recipe": "resnet/cifar10", "url": "javascript:alert(1)"}))
@@ -135,7 +135,7 @@ def test_csv_has_columns_of_their_own_for_stand_ins(runs):
 
 
 def test_csv_text_is_no_formula(tmp_path):
-    write(tmp_path / "r", recipe="=cmd()", row="@x", card={"rows": {"@x": {"value": 8.75}}})
+    write(tmp_path / "r", recipe="=cmd()", row="@x", card={"rows": {"@x": {"value": 8.75, "default": True}}})
     (line,) = csv.DictReader(io.StringIO(export.as_csv(build(collect.find([tmp_path])))))
     assert (line["recipe"], line["row"]) == ("'=cmd()", "'@x")
 
@@ -153,8 +153,8 @@ def test_json_is_what_its_schema_says(runs):
     )
     twenty = full["entries"][0]
     assert list(twenty) == [
-        *("recipe", "row", "where", "metric", "expected", "values", "mean", "spread", "n", "difference", "tolerance"),
-        *("verdict", "claim", "evidence", "stand_in", "changed", "also", "cost", "notes", "known", "runs"),
+        *("recipe", "row", "where", "metric", "expected", "values", "mean", "spread", "n", "difference", "verdict"),
+        *("tolerance", "claim", "evidence", "stand_in", "changed", "also", "cost", "notes", "known", "runs"),
     ]
     assert twenty["values"] == [{"seed": 1, "value": 8.6}, {"seed": 2, "value": 9.0}]
     assert twenty["cost"] == {"hours": 1.0, "devices": [1], "hardware": ["H100"], "images_seen": 8192000.0}

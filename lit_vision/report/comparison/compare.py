@@ -12,7 +12,6 @@ from lit_vision.report.comparison.curve_pairs import CurvePair
 from lit_vision.report.comparison.differences import Difference
 from lit_vision.report.comparison.image_pairs import ClassPair, ImagePairs
 from lit_vision.report.comparison.pairing import FigureOfGroups, Pairs
-from lit_vision.report.ledger import variants
 
 WATCHED = "train/loss"
 
@@ -104,9 +103,6 @@ def compare(a: Sequence[Run], b: Sequence[Run]) -> Comparison:
 def _two(a: Run, b: Run, remarks: list[str]) -> Comparison:
     remarks += [f"{run.path} is unfinished: it has no test figures." for run in (a, b) if not run.finished]
     finished = a.finished and b.finished
-    if finished:
-        variants.check(a)
-        variants.check(b)
     images, remark = image_pairs.find(a, b) if finished else (None, "")
     return Comparison(
         a=(a,),
@@ -124,8 +120,6 @@ def _two(a: Run, b: Run, remarks: list[str]) -> Comparison:
 def _finished(runs: Sequence[Run], side: str, remarks: list[str]) -> list[Run]:
     """The finished runs of a group, without those that were done again."""
     done = [run for run in runs if run.finished]
-    for run in done:
-        variants.check(run)
     kept = pairing.newest(done)
     if not kept:
         raise InputError(f"{side} holds {len(runs)} run(s), none of them finished; compare two runs, or wait for one")

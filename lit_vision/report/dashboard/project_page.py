@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from lit_vision.experiment import figures as vocabulary
 from lit_vision.report import activity, numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import learning, points, speed, summary, sweeps
@@ -113,14 +114,14 @@ def content(lines: Sequence[Line]) -> Content:
 
 
 def _parallel(sweep: Sweep) -> Content:
-    lower = learning.lower_is_better(sweep.metric)
+    lower = vocabulary.lower_is_better(sweep.metric)
     trials = [f"trial {trial.number}: {numbers.figure(trial.value)}" for trial in sweep.finished]
     return {"axes": sweeps.axes(sweep), "trials": trials, "text": sweeps.in_words(sweep), "lower": lower}
 
 
 def answers(lines: Sequence[Line], book: Ledger, found: Sequence[Sweep]) -> list[Answer]:
     """The questions that the page of all runs answers at its head."""
-    entries = [entry for table in book.tables for entry in table.entries if entry.runs]
+    entries = [entry for entry in book.entries if entry.runs]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(str(e.verdict) for e in entries).items())
     return [
         Answer("verdicts", "What was reproduced?", f"Rows: {counts}." if counts else "No run is finished.", "papers"),

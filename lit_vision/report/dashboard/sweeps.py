@@ -5,9 +5,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from lit_vision.experiment import figures as vocabulary
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
-from lit_vision.report.dashboard import learning, points
+from lit_vision.report.dashboard import points
 from lit_vision.report.ledger import record
 
 WIDE = 20  # times the smallest value: above, logarithms space an axis better
@@ -72,7 +73,7 @@ class Sweep(NamedTuple):
 
     def effects(self, key: str) -> list[Effect]:
         """By value of one parameter, best mean first."""
-        choose = min if learning.lower_is_better(self.metric) else max
+        choose = min if vocabulary.lower_is_better(self.metric) else max
         groups: dict[str, list[float]] = {}
         for trial in self.finished:
             if trial.value is not None and key in trial.parameters:
@@ -97,7 +98,7 @@ def of_runs(runs: Sequence[Run]) -> list[Sweep]:
 def _sweep(name: str, runs: list[Run]) -> Sweep:
     metric = next((str(run.result["metric"]) for run in runs if run.result.get("metric")), "")
     trials = [_trial(run) for run in runs]
-    sign = 1 if learning.lower_is_better(metric) else -1
+    sign = 1 if vocabulary.lower_is_better(metric) else -1
     trials.sort(key=lambda trial: (trial.value is None, sign * (trial.value or 0.0), trial.number))
     keys = list(dict.fromkeys(key for trial in trials for key in trial.parameters))
     values = {key: {numbers.plain(trial.parameters.get(key)) for trial in trials} for key in keys}

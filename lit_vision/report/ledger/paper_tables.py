@@ -40,7 +40,7 @@ def document(ledger: Ledger, every_row: bool = False) -> Document:
 
 
 def _summary(ledger: Ledger, every_row: bool) -> Iterator[str]:
-    entries = [entry for table in ledger.tables for entry in table.entries]
+    entries = ledger.entries
     finished = sum(len(entry.runs) for entry in entries)
     yield f"{finished} finished run(s), {len(ledger.unfinished)} unfinished."
     verdicts = Counter(str(entry.verdict) for entry in entries if entry.runs)
@@ -108,7 +108,7 @@ def _lines(entry: Entry, table: Table) -> Iterator[dict[str, str]]:
     rest = {"verdict": str(entry.verdict), "evidence": entry.evidence} | _cost(entry.cost)
     yield first | _figure(entry.judged, entry.tolerance, table) | rest
     for figure in entry.also:
-        yield dict.fromkeys(first, "") | _figure(figure, None, table)
+        yield dict.fromkeys(first, "") | _figure(figure, None, table) | {"verdict": str(figure.verdict)}
 
 
 def _figure(figure: Figure, tolerance: float | None, table: Table) -> dict[str, str]:
@@ -144,7 +144,7 @@ def _runs(table: Table) -> Grid:
                     entry.row or entry.recipe,
                     *(numbers.plain(entry.changed[key]) for key in table.varying),
                     numbers.plain(run.result["seed"]),
-                    numbers.figure(numbers.finite(run.result["figures"].get(entry.metric))),
+                    numbers.figure(numbers.finite(run.figures_on(entry.line.split).get(entry.metric))),
                     "" if any(run is counted for counted in entry.counted) else "done again since",
                     _hardware(run),
                     str(run.result.get("code") or ""),

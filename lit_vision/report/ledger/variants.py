@@ -1,33 +1,32 @@
-"""Finished runs grouped into variants: same recipe, same row, same changes, so that only the seed differs. No torch."""
+"""Finished runs grouped into variants, whose runs differ in the seed alone. No torch here."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
 from lit_vision.experiment.card import Card, Row
 from lit_vision.report import activity
 from lit_vision.report.collect import Run
 
-NEEDED = ("recipe", "row", "metric", "figures", "changed", "stand_in", "seed")
-
 
 @dataclass(frozen=True)
 class Variant:
-    """Runs whose figures may be averaged.
+    """Runs whose figures may be averaged: same recipe, row, changes and resolved configuration.
 
     Attributes:
         recipe: Name of the recipe, or the stem of a user's own file.
         row: Name of the row; empty where none applies.
         changed: Dotted keys and values beyond the hardware; empty at full scale.
+        digest: Identity of the resolved configuration; empty where the runs do not tell it.
         runs: All its runs, oldest first.
     """
 
     recipe: str
     row: str
     changed: dict[str, Any]
+    digest: str
     runs: tuple[Run, ...]
 
     @property
@@ -37,8 +36,8 @@ class Variant:
 
     @property
     def counted(self) -> tuple[Run, ...]:
-        """The newest run of each seed, by seed."""
-        newest = {run.result["seed"]: run for run in self.runs}
+        """The newest run of each seed, but a training's own test before any later one; by seed."""
+        newest = {run.result["seed"]: run for run in sorted(self.runs, key=is_later_test, reverse=True)}
         return tuple(newest[seed] for seed in sorted(newest, key=lambda seed: (seed is None, seed)))
 
     @property
@@ -65,22 +64,17 @@ class Variant:
 
 
 def group(runs: Iterable[Run]) -> list[Variant]:
-    """Variants of the finished runs, in the order of recipe and row, with the fewest changes first.
-
-    Raises:
-        InputError: If a `result.json` lacks what every result has.
-    """
-    found: dict[tuple[str, str, str], list[Run]] = {}
+    """Variants of the finished runs, in the order of recipe and row, with the fewest changes first."""
+    found: dict[tuple[str, str, str, str], list[Run]] = {}
     for run in runs:
         if run.finished:
-            check(run)
             result = run.result
-            key = (result["recipe"], result["row"] or "", spelled(result["changed"]))
+            key = (result["recipe"], result["row"] or "", spelled(result["changed"]), result.get("digest") or "")
             found.setdefault(key, []).append(run)
     return [
-        Variant(recipe, row, members[0].result["changed"], tuple(sorted(members, key=_age)))
-        for (recipe, row, _), members in sorted(
-            found.items(), key=lambda item: (item[0][:2], len(item[0][2]), item[0][2])
+        Variant(recipe, row, members[0].result["changed"], digest, tuple(sorted(members, key=_age)))
+        for (recipe, row, _, digest), members in sorted(
+            found.items(), key=lambda item: (item[0][:2], len(item[0][2]), item[0][2:])
         )
     ]
 
@@ -94,21 +88,7 @@ def _age(run: Run) -> tuple[float, str]:
     return activity.of(run).time, str(run.path)
 
 
-def check(run: Run) -> None:
-    """Checks that a finished run's `result.json` holds what every result has.
-
-    Raises:
-        InputError: Names the file and what it lacks.
-    """
-    missing = [key for key in NEEDED if key not in run.result]
-    if missing:
-        raise InputError(
-            f"{run.folder.result} has no {missing[0]!r}, so it is no result of this suite;\n"
-            "restore it, or move its folder elsewhere"
-        )
-    for key in ("figures", "changed"):
-        if not isinstance(run.result[key], dict):
-            raise InputError(
-                f"{run.folder.result}: {key!r} should be a mapping, got {run.result[key]!r:.60};\n"
-                "restore it, or move its folder elsewhere"
-            )
+def is_later_test(run: Run) -> bool:
+    """See `results.is_later_test`; what is passed over there is passed over here."""
+    trained = run.result.get("trained") or {}
+    return bool(trained) and (trained.get("recipe"), trained.get("row")) == (run.result["recipe"], run.result["row"])
