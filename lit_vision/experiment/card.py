@@ -4,6 +4,7 @@ The schema is architecture §5. No torch here: listing two hundred rows must sta
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from lit_vision.experiment import figures, relations, typed
 from lit_vision.experiment.figures import Better, Kind
 from lit_vision.experiment.relations import Reference
 
+PAPER = "paper"  # the source of a figure that the paper itself prints
 DEFAULT_TOLERANCE = 0.5  # percentage points, where a paper gives no spread of its own
 
 # Where a figure is measured. `minival` is the papers' name of COCO's val2017; servers hold the annotations of the last.
@@ -108,7 +110,7 @@ class Row:
     printed: Printed | None = None
     tolerance: float = DEFAULT_TOLERANCE
     split: str = ""
-    source: str = "paper"
+    source: str = PAPER
     deviations: list[str] = field(default_factory=list)
     stand_in: bool = False
     judged: bool = True
@@ -247,6 +249,18 @@ def check_reference(reference: Reference, card: Card, where: str) -> None:
         raise InputError(f"{where}: no paper prints {reference.metric or row.metric} of {reference.row!r}")
     if row.quoted and not reference.printed:
         raise InputError(f"{where}: {reference.row!r} is quoted and never runs; write paper({reference.row!r})")
+
+
+def check_classes(row: Row, class_names: Sequence[str], where: str) -> None:
+    """Checks that a row gives a figure for each class of its data, or for none.
+
+    Raises:
+        InputError: Tells both numbers.
+    """
+    if row.by_class and len(row.by_class) != len(class_names):
+        raise InputError(
+            f"{where}.by_class has {len(row.by_class)} figures, but the data have {len(class_names)} classes"
+        )
 
 
 def check_rows(card: Card, source: str) -> None:

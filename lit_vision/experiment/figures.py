@@ -58,12 +58,13 @@ def find(name: str, own: Mapping[str, Kind] | None = None) -> Kind | None:
 
     Args:
         name: `test/ap50`, `test/ap/cat`, or without the phase `ap50`.
-        own: Figures that a card declares, by logged name.
+        own: Figures that a card declares, by logged name; each is logged in all phases.
     """
-    if own and name in own:
-        return own[name]
     parts = name.split("/")
     figure = parts[0] if len(parts) == 1 else parts[1]
+    for declared, kind in (own or {}).items():
+        if declared.split("/")[-1] == figure:
+            return kind
     return VOCABULARY.get(figure) or VOCABULARY.get(re.sub(r"\d+$", "#", figure))
 
 
@@ -85,9 +86,7 @@ def check(name: str, where: str, own: Mapping[str, Kind] | None = None) -> None:
         InputError: Names the file and the key, and the nearest figure.
     """
     phase, _, figure = name.partition("/")
-    if own and name in own:
-        return
-    if phase not in PHASES or not figure or find(name) is None:
+    if phase not in PHASES or not figure or find(name, own) is None:
         own_names = tuple(own or ())
         raise InputError(
             f"{where}: nothing logs {name!r}; {nearest.hint(name, (*_names(phase), *own_names))}\n"
@@ -97,5 +96,5 @@ def check(name: str, where: str, own: Mapping[str, Kind] | None = None) -> None:
 
 def _names(phase: str) -> list[str]:
     """Full names to choose from, of this phase if there is such."""
-    phases = (phase,) if phase in PHASES else PHASES
+    phases = (phase,) if phase in PHASES else PHASES[:3]
     return [f"{one}/{name.replace('#', number)}" for one in phases for name in VOCABULARY for number in ("5", "100")]

@@ -11,7 +11,7 @@ from typing import Any
 from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
-from lit_vision.experiment import compose, yamlio
+from lit_vision.experiment import compose, relations, yamlio
 from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
@@ -124,6 +124,26 @@ def read_card(name: str) -> Card:
     """The card of a recipe."""
     path = find(name)
     return cards.parse(yamlio.load(path).get("card", {}), str(path))
+
+
+def check_references(name: str) -> None:
+    """Checks what a card says of other recipes: rows whose weights it tests or joins, and rows of its relations.
+
+    Raises:
+        InputError: Names the place, and the nearest recipe, row or figure.
+    """
+    card, source = read_card(name), str(find(name))
+    for row, entry in card.rows.items():
+        recipe, _, parent = entry.weights_of.rpartition(": ")
+        named = [(recipe, parent)] if recipe else []
+        for other, theirs in (*named, *((member.recipe or name, member.row) for member in entry.members)):
+            if not read_card(other).row(theirs, other).trains:
+                raise InputError(f"{source}: card.rows.{row}: {theirs!r} of {other} trains nothing")
+    for relation in card.relations:
+        where = f"{source}: card.relations.{relation.id}"
+        for reference in relations.references(relation.expr, where):
+            if reference.recipe:
+                cards.check_reference(reference, read_card(reference.recipe), where)
 
 
 def every_row() -> Iterator[tuple[str, Card, str, Row]]:

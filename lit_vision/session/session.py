@@ -29,6 +29,7 @@ from lit_vision.callbacks.verdict import Verdict
 from lit_vision.callbacks.workspace import Workspace
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
+from lit_vision.experiment import card as cards
 from lit_vision.experiment import compose, recipes, typed, yamlio
 from lit_vision.experiment import names as check
 from lit_vision.experiment.recipes import Experiment
@@ -281,6 +282,8 @@ class Session:
         """The class count comes from the data; a recipe that says otherwise is an error naming both."""
         said = compose.flatten(self.experiment.config)
         data: Any = self.assembler.datamodule
+        if (row := self.experiment.expected()) and not self.experiment.changed:
+            cards.check_classes(row, data.class_names, f"{self.experiment.name}: card.rows.{self.experiment.row}")
         key = "model.network.num_classes"
         if key in said and said[key] != data.num_classes:
             raise InputError(

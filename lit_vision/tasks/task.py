@@ -1,7 +1,7 @@
 """What both tasks share: optimiser and schedule, input statistics from the data, and the step that loggers see."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lit_vision import distributed
 from lit_vision.errors import InputError
+from lit_vision.experiment import figures
 from lit_vision.models import norm
 from lit_vision.tasks import optim
 
@@ -30,6 +31,9 @@ class Task(L.LightningModule):
         class_names: Names of the classes; the data's.
         channels_last: Whether weights and images lie channels-last.
     """
+
+    logs: ClassVar[figures.Group]
+    """What it logs beside the figures of its metrics."""
 
     def __init__(
         self,
