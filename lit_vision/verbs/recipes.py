@@ -51,9 +51,9 @@ def rows(paper: str | None = None, quoted: bool = False) -> list[dict[str, Any]]
     Raises:
         InputError: If no recipe belongs to the paper.
     """
-    levels = recipes.evidence()
+    evidence = recipes.evidence()
     found = [
-        _entry(recipe, card, name, row, levels)
+        _entry(recipe, card, name, row, evidence)
         for recipe, card, name, row in recipes.every_row()
         if paper in (None, card.paper, recipe.split("/")[0]) and (quoted or not row.quoted)
     ]
@@ -63,7 +63,7 @@ def rows(paper: str | None = None, quoted: bool = False) -> list[dict[str, Any]]
     return found
 
 
-def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[str, str]]) -> dict[str, Any]:
+def _entry(recipe: str, card: Card, name: str, row: Row, evidence: recipes.Evidence) -> dict[str, Any]:
     return {
         "recipe": recipe,
         "row": name,
@@ -75,7 +75,7 @@ def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[
         "source": row.quoted or row.source,
         "stand_in": row.stand_in,
         "quoted": bool(row.quoted),
-        "evidence": levels.get(recipe, {}).get(name, "E0"),
+        "marks": recipes.marks(evidence, recipe, name),
     }
 
 
@@ -83,13 +83,13 @@ def _list(paper: str | None, as_json: bool, quoted: bool) -> str:
     found = rows(paper, quoted)
     if as_json:
         return json.dumps(found, indent=1, ensure_ascii=False)
-    cells = [("recipe", "row", "where", "metric", "paper's value", "other value", "evidence")]
+    cells = [("recipe", "row", "where", "metric", "paper's value", "other value", "marks")]
     for entry in found:
         value = "-" if entry["value"] is None else f"{entry['value']:g}"
         value += "" if entry["tolerance"] is None else f" ± {entry['tolerance']:g}"
         # No value that no paper prints may stand under the paper's name.
         told = (value, "-") if entry["source"] == cards.PAPER or entry["quoted"] else ("-", _of(value, entry["source"]))
-        cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], *told, entry["evidence"]))
+        cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], *told, ", ".join(entry["marks"])))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells

@@ -8,7 +8,8 @@ import pytest
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, recipes, relations, yamlio
-from lit_vision.session import describe
+from lit_vision.experiment import names as check
+from lit_vision.session import describe, shapes
 from tests.cli.conftest import Command
 
 ROOT = Path(__file__).parents[2]
@@ -31,15 +32,32 @@ def derive():
 
 
 @pytest.mark.parametrize(("recipe", "row"), ALL, ids=lambda value: value)
-def test_builds_with_the_pinned_parameters(recipe, row):
-    options = derive()["OWN_DATA"].get(recipe, ())
-    facts = describe.facts(recipes.resolve([recipe], row, options))
-    assert int(facts["parameters"].replace(",", "")) == ROWS[recipe][row], f"regenerate by {DERIVE} rows"
+def test_builds_with_the_pinned_counts(recipe, row):
+    experiment = recipes.resolve([recipe], row, derive()["OWN_DATA"].get(recipe, ()))
+    check.names(experiment)
+    assert shapes.of(experiment)._asdict() == ROWS[recipe][row], f"regenerate by {DERIVE} rows"
 
 
-def test_evidence_is_as_derived():
-    derived = derive()["evidence"]()
-    assert derived == recipes.evidence(), f"regenerate by {DERIVE} evidence"
+def builds_whole(recipe, row):
+    """Whether a row sets more than its network: each is parsed and built with data, schedule and trainer too."""
+    entry = recipes.read_card(recipe).rows[row]
+    return entry.default or any(not key.startswith(("model.network", "data.test")) for key in entry.set)
+
+
+@pytest.mark.parametrize(("recipe", "row"), [pair for pair in ALL if builds_whole(*pair)], ids=lambda value: value)
+def test_what_is_told_of_a_row_is_what_shapes_count(recipe, row):
+    facts = describe.facts(recipes.resolve([recipe], row, derive()["OWN_DATA"].get(recipe, ())))
+    assert int(facts["parameters"].replace(",", "")) == ROWS[recipe][row]["parameters"]
+
+
+def test_marks_are_as_derived():
+    derived, known = derive()["marks"](), recipes.evidence()
+    stand = {
+        recipe: {row: {name: mark["basis"] for name, mark in marks.items()} for row, marks in rows.items()}
+        for recipe, rows in known.items()
+    }
+    assert derived == stand, f"regenerate by {DERIVE} marks"
+    assert derive()["dated"](derived, known, "today", "now") == known, f"regenerate by {DERIVE} marks"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_markdown(runs):
     assert "### 1512.03385, Table 6" in full
     twenty = cells(full, "resnet-20")
     assert twenty[1:7] == ["test/error", "8.75", "8.80 ± 0.28", "2", "+0.05", "0.5"]
-    assert twenty[7:] == ["reproduced", "E4", "60 min × 1", "8,192,000"]
+    assert twenty[7:] == ["reproduced", "quoted, counts, steps, claim (1 of 2 hold)", "60 min × 1", "8,192,000"]
     assert cells(full, "resnet-1202")[1:8] == ["test/error", "7.93", "-", "-", "-", "0.5", "not run"]
     assert "60.00" not in full
     assert "8.80" not in stand_ins

@@ -22,20 +22,20 @@ def entries(variants: Sequence[Variant]) -> list[Entry]:
     A row that ran only with changes has a line without runs too: it was not run as the paper says.
     """
     known = {name: recipes.read_card(name) for name in recipes.names()}
-    levels = recipes.evidence()
+    evidence = recipes.evidence()
     found: list[Entry] = []
     for name, card in known.items():
         for row in card.rows:
-            level = levels.get(name, {}).get(row, "E0")
+            marks = ", ".join(recipes.marks(evidence, name, row))
             ours = [variant for variant in variants if (variant.recipe, variant.row) == (name, row)]
-            found += _row(name, row, card, ours, level)
+            found += _row(name, row, card, ours, marks)
         gone = [variant for variant in variants if variant.recipe == name and variant.row not in card.rows]
         found += [_entry(variant, variant.own_card, "", known=False, note=GONE) for variant in gone]
     own = [variant for variant in variants if variant.recipe not in known]
     return found + [_entry(variant, variant.own_card, "", known=False, note=UNKNOWN) for variant in own]
 
 
-def _row(recipe: str, name: str, card: Card, variants: Sequence[Variant], level: str) -> Iterator[Entry]:
+def _row(recipe: str, name: str, card: Card, variants: Sequence[Variant], marks: str) -> Iterator[Entry]:
     if all(variant.changed for variant in variants):
         row = card.row(name, recipe)
         verdict = verdicts.of_row(row, [])
@@ -49,17 +49,17 @@ def _row(recipe: str, name: str, card: Card, variants: Sequence[Variant], level:
             claim=row.claim,
             verdict=verdict,
             line=row,
-            evidence=level,
+            evidence=marks,
             stand_in=row.stand_in,
             card=card,
         )
     for variant in variants:
         namesakes = [other for other in variants if spelled(other.changed) == spelled(variant.changed)]
         note = f"configuration {variant.digest}: {APART}" if len(namesakes) > 1 else ""
-        yield _entry(variant, card, level, note=note)
+        yield _entry(variant, card, marks, note=note)
 
 
-def _entry(variant: Variant, card: Card, level: str, known: bool = True, note: str = "") -> Entry:
+def _entry(variant: Variant, card: Card, marks: str, known: bool = True, note: str = "") -> Entry:
     row = variant.own_row(card)
     judged, also = _judged(variant, row, card)
     return Entry(
@@ -72,7 +72,7 @@ def _entry(variant: Variant, card: Card, level: str, known: bool = True, note: s
         claim=row.claim,
         verdict=judged.verdict,
         line=row,
-        evidence=level,
+        evidence=marks,
         stand_in=variant.stand_in or row.stand_in,
         changed=variant.changed,
         runs=variant.runs,
