@@ -219,7 +219,10 @@ class Session:
         content = checkpoints.read(self.ckpt_path)
         entry = content.get("lit_vision", {}).get("trained", {})
         step = content.get("global_step", 0)
-        return typed.build(Trained, entry | {"run": self.ckpt_path, "steps": step}, "trained", self.ckpt_path)
+        trained: Trained = typed.build(
+            Trained, entry | {"run": self.ckpt_path, "steps": step}, "trained", self.ckpt_path, strict=False
+        )
+        return trained
 
     def _choose_trained(self, folder: RunFolder) -> None:
         """What is tested in the folder of a trained run: its last weights."""

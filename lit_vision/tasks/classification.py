@@ -179,7 +179,7 @@ def collection(prefix: str, chosen: Sequence[Metric] | None, num_classes: int) -
     """The chosen metrics by name: top-1 error, and top-5 error where there are more than five classes, if None."""
     if chosen is None:
         chosen = [ErrorRate(num_classes), *([ErrorRate(num_classes, top_k=5)] if num_classes > 5 else [])]
-    named = {}
+    named: dict[str, Metric | MetricCollection] = {}
     for metric in chosen:
         if getattr(metric, "num_classes", 0) is None:
             metric.num_classes = num_classes

@@ -101,9 +101,9 @@ def _of(value: str, source: str) -> str:
 
 
 def _show(name: str, row: str | None) -> str:
-    card = recipes.read_card(name)
-    if row and card.row(row, name).quoted:
-        return _quoted(name, row, card)
+    known = recipes.read_card(name)
+    if row and known.row(row, name).quoted:
+        return _quoted(name, row, known)
     recipes.check_references(name)
     experiment = recipes.resolve([name], row)
     from lit_vision.session.describe import facts
