@@ -8,6 +8,7 @@ import pytest
 from lit_vision.errors import InputError
 from lit_vision.experiment import recipes
 from lit_vision.report import collect
+from lit_vision.report.ledger import paper_tables
 from lit_vision.report.ledger.ledger import build
 from lit_vision.runs import scores
 from tests.report.factory import write
@@ -283,3 +284,27 @@ def test_a_line_of_several_tables_stands_in_each_and_counts_once(tmp_path):
     assert [table.heading for table in ran] == ["Figure 6", "Figure 1"]
     assert [entry.row for table in ran for entry in table.entries if entry.runs] == ["plain-56", "plain-56"]
     assert sum(len(entry.runs) for entry in book.entries) == 1
+
+
+def test_a_sweep_s_trial_that_counts_for_a_seed_is_said(tmp_path):
+    write(tmp_path / "own", time=100.0, figures={"test/error": 8.6})
+    write(tmp_path / "trial", time=200.0, figures={"test/error": 8.9}, sweep={"name": "rates", "trial": 3})
+    assert entry(ledger(tmp_path)).notes == (
+        "seed 1 ran 2 times: the newest counts",
+        "seed 1: the run that counts is a sweep's trial",
+    )
+
+
+def test_what_the_paper_prints_of_several_runs_is_noted(tmp_path):
+    write(tmp_path / "r", row="resnet-110", figures={"test/error": 6.7})
+    told = "the paper's best 6.43, mean 6.61, standard deviation 0.16 of 5 runs"
+    assert entry(ledger(tmp_path), "resnet-110").notes == (told,)
+
+
+def test_only_the_paper_s_own_figures_stand_under_its_name(tmp_path):
+    figures = {"test/error": 23.9}
+    write(tmp_path / "r", recipe="verify/imagenet", row="resnet-50", figures=figures, split="val")
+    write(tmp_path / "s", figures={"test/error": 8.6})
+    page = paper_tables.document(build(collect.find([tmp_path])))
+    heads = [grid.head for section in page.sections for grid in section.grids if "verdict" in grid.head]
+    assert [("paper" in head, "expected" in head) for head in heads] == [(True, False), (False, True)]

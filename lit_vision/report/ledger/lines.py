@@ -8,6 +8,7 @@ from lit_vision.experiment import recipes, verdicts
 from lit_vision.experiment.card import Card, Row
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
+from lit_vision.report.ledger import record
 from lit_vision.report.ledger.record import Entry, Figure
 from lit_vision.report.ledger.variants import Variant, is_later_test, spelled
 
@@ -114,6 +115,9 @@ def _notes(variant: Variant, row: Row) -> Iterator[str]:
     if again:
         winner = "the training's own test" if any(map(is_later_test, variant.runs)) else "the newest"
         yield f"{', '.join(again)}: {winner} counts"
+    trials = [f"seed {run.result['seed']}" for run in variant.counted if record.sweep(run)]
+    if trials:
+        yield f"{', '.join(trials)}: the run that counts is a sweep's trial"
     if row.printed:
         yield f"the paper's {row.printed.told()}"
     for run in variant.counted:
