@@ -9,7 +9,9 @@ import pytest
 import torch
 from torchmetrics import Metric
 
-from lit_vision import metrics, tasks
+from lit_vision import analyses, metrics, tasks
+from lit_vision.analyses.base import Analysis
+from lit_vision.analyses.responses import Responses
 from lit_vision.errors import InputError
 from lit_vision.experiment import card, figures
 from lit_vision.metrics.coco import CocoAP
@@ -21,6 +23,7 @@ from lit_vision.models.classifier import Classifier
 from lit_vision.tasks.classification import Classification
 from lit_vision.tasks.detection import Detection
 from lit_vision.tasks.signal import SignalPropagation
+from lit_vision.types import Batch
 
 
 def declared(name, group):
@@ -50,6 +53,20 @@ def test_every_task_declares_what_it_logs():
     for task in found:
         assert task.logs
         assert task.logs.items() <= figures.VOCABULARY.items()
+
+
+def test_every_analysis_declares_what_it_logs():
+    found = set(classes_of(analyses, Analysis)) - {Analysis}
+    assert found == {Responses}
+    for analysis in found:
+        assert analysis.logs
+        assert analysis.logs.items() <= figures.VOCABULARY.items()
+
+
+def test_all_that_an_analysis_finds_is_declared():
+    batch = Batch(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([[8, 8]] * 2), torch.zeros(2))
+    net = Classifier(resnet20(), num_classes=10).eval()
+    assert Responses().look(net, iter([batch])).figures.keys() == Responses.logs.keys()
 
 
 @pytest.mark.parametrize("metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000))], ids=lambda m: type(m).__name__)
