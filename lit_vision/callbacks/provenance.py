@@ -30,8 +30,8 @@ class Provenance(L.Callback):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Lightning has set the data up by now."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        shortfall = getattr(data, "shortfall", None)
-        self.changed.update(shortfall() if shortfall else {})
+        if lacking := data.shortfall():
+            self.changed["data"] = ", ".join(f"{split} {text}" for split, text in lacking.items())
         self.contents["trained"] = {
             "recipe": self.experiment.name,
             "row": self.experiment.row,

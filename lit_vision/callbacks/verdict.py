@@ -129,7 +129,7 @@ class Verdict(L.Callback):
             # A test of what others trained sees no training image.
             samples_seen=0 if self.trained or self.members else self.steps * data.batch_size,
             duration_s=round(self._seconds(), 1),
-            data={"name": type(data).__name__, "fingerprint": data.fingerprint()},
+            data=_data(data),
             hardware=hardware(trainer),
             code=versions.code(),
             packages={name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
@@ -152,6 +152,12 @@ def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
     """Figures of a phase; None where there was nothing to measure, as JSON has no NaN."""
     named = {name: float(value) for name, value in figures.items() if name.startswith(prefix) and value is not None}
     return {name: value if math.isfinite(value) else None for name, value in named.items()}
+
+
+def _data(data: Any) -> dict[str, Any]:
+    """What was tested on; images that are also trained on are kept with it, for they make a figure too good."""
+    found = {"name": type(data).__name__, "fingerprint": data.fingerprint()}
+    return found | ({"overlaps": data.overlaps} if data.overlaps else {})
 
 
 def hardware(trainer: L.Trainer) -> dict[str, Any]:

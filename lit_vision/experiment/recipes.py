@@ -25,7 +25,7 @@ HARDWARE = (
     *(f"trainer.{name}" for name in ("logger", "enable_progress_bar", "enable_model_summary", "log_every_n_steps")),
     *(f"trainer.{name}" for name in ("profiler", "default_root_dir", "deterministic", "plugins")),
     *(f"trainer.{name}" for name in ("val_check_interval", "num_sanity_val_steps", "accumulate_grad_batches")),
-    *(f"data.{name}" for name in ("root", "download")),
+    *(f"data.{name}" for name in ("root", "download", "overlap")),
     *(f"data.{name}" for name in ("num_workers", "max_per_device", "eval_batch_size", "seed")),
     *("model.channels_last", "model.compile", "seed_everything", "checkpoint", "ckpt_path"),
 )

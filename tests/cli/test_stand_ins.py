@@ -116,8 +116,8 @@ def test_another_tested_split_is_another_experiment():
 
 def test_data_that_fall_short_of_the_published_set_make_a_stand_in(command, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(Digits, "shortfall", lambda self: {"data": "80 of 1,198 images"}, raising=False)
+        patch.setattr(Digits, "shortfall", lambda self: {"train": "80 of 1,198 images"})
         command("fit", *TINY, "--run", "run")
-    assert result("run")["changed"]["data"] == "80 of 1,198 images"
+    assert result("run")["changed"]["data"] == "train 80 of 1,198 images"
     command("test", "--config", "quickstart/digits", "--ckpt_path", LAST, "--run", "clean", *NO_LOGGER)
-    assert result("clean")["changed"]["data"] == "80 of 1,198 images"
+    assert result("clean")["changed"]["data"] == "train 80 of 1,198 images"
