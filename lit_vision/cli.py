@@ -129,11 +129,13 @@ def _train(verb: str, arguments: list[str]) -> int:
         return _help(verb, request.resolve(asked) if asked.configs else None, sections)
     # What is only a typo is told before the seconds that torch takes.
     experiment = request.resolve(asked)
+    if "--print_config" in flags:
+        from lit_vision.session import resolution, saved
+
+        print(yamlio.dump(saved.in_folder(experiment, resolution.resolved(experiment))), end="")
+        return 0
     from lit_vision.session import session
 
-    if "--print_config" in flags:
-        print(session.resolved(experiment), end="")
-        return 0
     with terminal.outliving():
         return session.main(asked, experiment)
 

@@ -31,7 +31,7 @@ from lit_vision.callbacks.workspace import Workspace
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
-from lit_vision.experiment import compose, recipes, yamlio
+from lit_vision.experiment import compose, recipes
 from lit_vision.experiment import names as check
 from lit_vision.experiment import stages as listed_stages
 from lit_vision.experiment.recipes import Experiment
@@ -82,12 +82,6 @@ class PartOf:
     run: str = ""
     saved: compose.Config | None = None
     start: Mapping[str, Path] = field(default_factory=dict)
-
-
-def resolved(experiment: Experiment) -> str:
-    """The configuration with card, origin and all defaults, as a run's `config.yaml` would hold it."""
-    check.names(experiment)
-    return yamlio.dump(saved.in_folder(experiment, assemble(experiment, []).resolved()))
 
 
 class Session:

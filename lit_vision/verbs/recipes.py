@@ -108,10 +108,11 @@ def _show(name: str, row: str | None) -> str:
     recipes.check_references(name)
     experiment = recipes.resolve([name], row)
     from lit_vision.session.describe import facts
+    from lit_vision.session.resolution import resolved
 
     card = {key: value for key, value in experiment.card_content.items() if key not in ("rows", "relations")}
     told = experiment.card_content.get("rows", {}).get(experiment.row, {})
-    content = {"card": card | {"row": {experiment.row: told}}} | experiment.config
+    content = {"card": card | {"row": {experiment.row: told}}} | resolved(experiment)
     lines = [f"# {label}: {value}" for label, value in facts(experiment).items()]
     return "\n".join([*lines, "", yamlio.dump(content).rstrip()])
 
@@ -120,10 +121,7 @@ def _quoted(name: str, row: str, card: Card) -> str:
     """A line that has nothing to resolve: what the paper prints, and that it never runs."""
     entry = card.row(row, name)
     told = f"{entry.metric} {entry.value:g}" if entry.value is not None else entry.claim
-    return f"# recipe: {name}\
-# row: {row}\
-# quoted: {entry.quoted}; nothing runs\
-# {entry.place}: {told}"
+    return f"# recipe: {name}\n# row: {row}\n# quoted: {entry.quoted}; nothing runs\n# {entry.place}: {told}"
 
 
 def _copy(name: str, row: str | None, destination: Path) -> None:
