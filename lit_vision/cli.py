@@ -23,6 +23,7 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   lit-vision data ls | where NAME | get NAME
   lit-vision slurm RECIPE --config overlays/gpu8 > job.sbatch
   lit-vision sweep run FILE [--jobs N] | status | best | resume
+  lit-vision claims ls | run C00 | verdict --all   claims fixed before their runs
   lit-vision report [RUNS…]                      the papers' tables with your figures and verdicts
   lit-vision compare A B                         two runs, or groups of runs, side by side
   lit-vision dashboard [RUNS…]                   the same as pages in a browser
@@ -238,6 +239,13 @@ def _sync(verb: str, arguments: list[str]) -> int:
     return sync.run(arguments)
 
 
+def _claims(verb: str, arguments: list[str]) -> int:
+    _find_own_packages()
+    from lit_vision.verbs import claims
+
+    return claims.run(arguments)
+
+
 def _sweep(verb: str, arguments: list[str]) -> int:
     from lit_vision.verbs import sweep
 
@@ -257,4 +265,5 @@ VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "dashboard": _dashboard,
     "sync": _sync,
     "sweep": _sweep,
+    "claims": _claims,
 }

@@ -15,6 +15,7 @@ from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
 OVERLAYS = "overlays"
+CLAIMS = "claims"
 
 # What a machine may change without changing the experiment (architecture §5, overlays). Everything else that differs
 # from recipe and row turns a run into a stand-in.
@@ -84,9 +85,9 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """All recipes by name, overlays left out."""
+    """All recipes by name, overlays and claims left out."""
     found = sorted(str(path.relative_to(folder()).with_suffix("")) for path in folder().glob("*/*.yaml"))
-    return [name for name in found if not name.startswith(f"{OVERLAYS}/")]
+    return [name for name in found if not name.startswith((f"{OVERLAYS}/", f"{CLAIMS}/"))]
 
 
 def find(name: str) -> Path:

@@ -1,0 +1,253 @@
+"""The runs of claims, and what they decide. No torch here.
+
+runs/claims/<id>/
+    claim.json             the claim as it was when its first run began
+    <arm>/<seed>/          ordinary run folders
+    <arm>/tune/<value>/    the trials of a grid, where the claim has one
+"""
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lit_vision.errors import InputError
+from lit_vision.experiment import claims, compose, contrasts, paired, recipes, typed, yamlio
+from lit_vision.experiment.claims import Claim
+from lit_vision.experiment.paired import Judgement
+from lit_vision.runs import folder as runs
+from lit_vision.runs import versions
+from lit_vision.runs.folder import RunFolder
+from lit_vision.runs.trained import ANALYSES, TESTS
+
+ROOT = runs.ROOT / "claims"
+NOTE = "claim.json"
+TUNE = "tune"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One finished run of a claim, as it may be kept in a file of JSON lines.
+
+    Attributes:
+        claim: Id of the claim.
+        digest: What the claim was when its first run began.
+        arm: Arm.
+        seed: Seed.
+        metric: The claim's figure.
+        figure: Its value after the last step; None where there was nothing to measure.
+        steps: Optimiser steps.
+        changed: Keys and values beyond recipe, row and hardware.
+        configuration: Identity of the resolved configuration, seeds left out.
+        code: Version of the suite.
+        data: Name and fingerprint.
+        duration_s: Seconds of all pieces together.
+    """
+
+    claim: str
+    digest: str
+    arm: str
+    seed: int
+    metric: str
+    figure: float | None
+    steps: int
+    changed: dict[str, Any]
+    configuration: str
+    code: str | None
+    data: dict[str, Any]
+    duration_s: float | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim and what its runs say.
+
+    Attributes:
+        claim: The claim.
+        judgement: The verdict with interval and p value.
+        figures: Figure by arm, for each seed that ran.
+        differences: The claim's expression, for each seed of which all arms have a figure.
+        lines: The runs that count.
+        remarks: What a reader must know beside the verdict.
+    """
+
+    claim: Claim
+    judgement: Judgement
+    figures: Mapping[int, Mapping[str, float | None]]
+    differences: Mapping[int, float]
+    lines: list[Line] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def training(claim: Claim, arm: str, seed: int, root: Path = ROOT) -> RunFolder:
+    """Folder of the training that an arm is, or looks at."""
+    home, _, on = claim.arms[arm].on.rpartition("/")
+    return RunFolder(root / (home or claim.id) / (on or arm) / str(seed))
+
+
+def place(claim: Claim, arm: str, seed: int, root: Path = ROOT) -> RunFolder:
+    """Folder with the result of one arm and seed."""
+    folder, entry = training(claim, arm, seed, root), claim.arms[arm]
+    if not entry.on:
+        return folder
+    analysed = recipes.read_card(entry.recipe).rows[entry.row].analysis is not None
+    return RunFolder(folder.path / (ANALYSES if analysed else TESTS) / runs.slug(entry.row))
+
+
+def begin(claim: Claim, root: Path = ROOT) -> None:
+    """Notes what the claim is, before its first run; later it must be the same.
+
+    Raises:
+        InputError: If the claim was edited after its first run; names the keys.
+    """
+    file = root / claim.id / NOTE
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        note = {"digest": claim.digest, "code": versions.code(), "first_run": now, "claim": claim.content}
+        return runs.write_json(file, note)
+    first = noted(claim.id, root)
+    if first["digest"] != claim.digest:
+        keys = compose.differing(first["claim"], json.loads(json.dumps(claim.content)))
+        raise InputError(
+            f"{claim.source} was edited after its first run: {', '.join(keys[:4])} differ;\n"
+            f"restore it ({file} has it as it was), or give the new claim a number of its own"
+        )
+    return None
+
+
+def noted(identity: str, root: Path = ROOT) -> dict[str, Any]:
+    """What was noted when a claim's first run began; empty if it has none.
+
+    Raises:
+        InputError: If the note cannot be read.
+    """
+    file = root / identity / NOTE
+    if not file.is_file():
+        return {}
+    try:
+        note: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return {key: note[key] for key in ("digest", "code", "first_run", "claim")}
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{file} is damaged; restore it, or move its folder elsewhere") from None
+
+
+def lines(claim: Claim, root: Path = ROOT) -> list[Line]:
+    """The finished runs of a claim, by seed and arm."""
+    digest = noted(claim.id, root).get("digest")
+    if digest is None:
+        return []
+    own = (path.name for arm in claim.arms for path in (root / claim.id / arm).glob("*/"))
+    seeds = sorted({*claim.seeds, *(int(name) for name in own if name.isdecimal())})
+    found = (_line(claim, digest, arm, seed, root) for seed in seeds for arm in claim.arms)
+    return [line for line in found if line]
+
+
+def _line(claim: Claim, digest: str, arm: str, seed: int, root: Path) -> Line | None:
+    result = place(claim, arm, seed, root).result
+    if not result.is_file():
+        return None
+    try:
+        content = json.loads(result.read_text(encoding="utf-8"))
+        figure, steps = content["figures"].get(claim.metric), content["steps"]
+        told = {key: content[key] for key in ("changed", "code", "data", "duration_s")}
+    except (ValueError, KeyError, AttributeError):
+        raise InputError(f"{result} is damaged; restore it, or move its run elsewhere") from None
+    configuration = _configuration(training(claim, arm, seed, root))
+    return Line(claim.id, digest, arm, seed, claim.metric, figure, steps, configuration=configuration, **told)
+
+
+def _configuration(folder: RunFolder) -> str:
+    """Identity of a run's configuration without its seeds."""
+    leaves = compose.flatten(yamlio.load(folder.config))
+    return runs.digest({key: value for key, value in leaves.items() if key not in ("seed_everything", "data.seed")})
+
+
+def read(file: Path) -> list[Line]:
+    """Lines that were kept in a file.
+
+    Raises:
+        InputError: If a line is none; names file and number.
+    """
+    try:
+        texts = file.read_text(encoding="utf-8").splitlines()
+        contents = [json.loads(text) for text in texts]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} is no file of JSON lines ({error})") from None
+    return [typed.build(Line, content, "", f"{file}, line {number}") for number, content in enumerate(contents, 1)]
+
+
+def dump(kept: Iterable[Line]) -> str:
+    """Lines as text that `read` takes back."""
+    return "".join(json.dumps(dataclasses.asdict(line), ensure_ascii=False) + "\n" for line in kept)
+
+
+def judge(claim: Claim, found: Iterable[Line]) -> Judged:
+    """Judges a claim by the runs that were made for it as it stands now; all of them count.
+
+    Args:
+        claim: The claim.
+        found: Lines, those of other claims and of earlier wordings too.
+    """
+    own = [line for line in found if line.claim == claim.id]
+    counted = [line for line in own if line.digest == claim.digest]
+    figures: dict[int, dict[str, float | None]] = {}
+    for line in counted:
+        figures.setdefault(line.seed, {})[line.arm] = line.figure
+    differences = dict(_differences(claim, figures))
+    verdict = paired.judge(list(differences.values()), claim.direction, claim.margin)
+    remarks = list(_remarks(claim, own, figures, differences))
+    return Judged(claim, verdict, figures, differences, counted, remarks)
+
+
+def _differences(claim: Claim, figures: Mapping[int, Mapping[str, float | None]]) -> Iterator[tuple[int, float]]:
+    for seed, of_arm in figures.items():
+        known = {arm: figure for arm, figure in of_arm.items() if figure is not None}
+        if set(known) == set(claim.arms):
+            difference = contrasts.value(claim.difference, known)
+            if math.isfinite(difference):
+                yield seed, difference
+
+
+def _remarks(
+    claim: Claim, own: list[Line], figures: Mapping[int, Mapping[str, float | None]], differences: Mapping[int, float]
+) -> Iterator[str]:
+    other = [line for line in own if line.digest != claim.digest]
+    if other:
+        yield f"edited after its first run: {_counted(len(other), 'run')} of another wording do not count"
+    if waiting := [seed for seed in claim.seeds if set(figures.get(seed, ())) != set(claim.arms)] if figures else []:
+        yield f"interim: {_seeds(waiting)} of the file not finished"
+    if added := [seed for seed in differences if seed not in claim.seeds]:
+        yield f"{_seeds(added)} added to those of the file"
+    if untold := [seed for seed in figures if set(figures[seed]) == set(claim.arms) and seed not in differences]:
+        yield f"{_seeds(untold)} without a figure of each arm, and so without a pair"
+    for arm in claim.arms:
+        if len({line.configuration for line in own if line.arm == arm and line not in other}) > 1:
+            yield f"arm {arm} ran with more than one configuration: its recipe was changed between its runs"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
+
+
+def corrected(judged: Iterable[Judged]) -> dict[str, float]:
+    """Holm's p values of all claims that have one, by id."""
+    return paired.holm({one.claim.id: one.judgement.p for one in judged if one.judgement.p is not None})
+
+
+def marks(judged: Iterable[Judged]) -> dict[tuple[str, str | None], list[str]]:
+    """The claims that name a recipe's row, each with its verdict: `C00 holds`, by recipe and row."""
+    found: dict[tuple[str, str | None], list[str]] = {}
+    for one in judged:
+        places = dict.fromkeys((arm.recipe, claims.row_of(arm)) for arm in one.claim.arms.values())
+        for place_of_row in places:
+            found.setdefault(place_of_row, []).append(f"{one.claim.id} {one.judgement.word}")
+    return found
