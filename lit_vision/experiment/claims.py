@@ -11,6 +11,7 @@ from typing import Any, Literal
 from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import contrasts, recipes, typed, yamlio
+from lit_vision.experiment.card import Row
 from lit_vision.experiment.paired import Direction
 
 _NAME = re.compile(r"(C\d{2,})-[\w-]+")
@@ -213,9 +214,10 @@ def _check_arm(claim: Claim, name: str, arm: Arm, where: str) -> None:
     if not name.isidentifier():
         raise InputError(f"{where}: an arm's name stands in an expression; use letters, digits and _ only")
     row = row_of(arm, where)
-    card = recipes.read_card(arm.recipe)
-    trains = card.row(row, f"{where}: {arm.recipe}").trains if row else True
-    if bool(arm.on) == trains:
+    entry = recipes.read_card(arm.recipe).row(row, f"{where}: {arm.recipe}") if row else Row()
+    if entry.quoted or entry.members:
+        raise InputError(f"{where}: row {row!r} of {arm.recipe} is of no single training; name one that is")
+    if bool(arm.on) == entry.trains:
         need = "trains by itself; drop `on`" if arm.on else "trains nothing; say by `on` whose weights it looks at"
         raise InputError(f"{where}: row {row!r} of {arm.recipe} {need}")
     if arm.on and arm.set:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from lit_vision.experiment import paired
 from lit_vision.report import numbers
 from lit_vision.report.document import Document, Grid, Section
 from lit_vision.runs import claim_runs
@@ -42,7 +43,7 @@ def told(one: Judged) -> str:
     if verdict.word != "undecided":
         return str(verdict.word)
     if verdict.needed is None:
-        return f"{verdict.word} (more than {claim_runs.paired.MOST_PAIRS} pairs needed)"
+        return f"{verdict.word} (more than {paired.MOST_PAIRS} pairs needed)"
     return f"{verdict.word} (about {verdict.needed} pairs needed)"
 
 

@@ -42,7 +42,7 @@ class Line:
         figure: Its value after the last step; None where there was nothing to measure.
         steps: Optimiser steps.
         changed: Keys and values beyond recipe, row and hardware.
-        configuration: Identity of the resolved configuration, seeds left out.
+        configuration: Identity of the resolved configuration, without seeds and what belongs to the machine.
         code: Version of the suite.
         data: Name and fingerprint.
         duration_s: Seconds of all pieces together.
@@ -162,9 +162,10 @@ def _line(claim: Claim, digest: str, arm: str, seed: int, root: Path) -> Line | 
 
 
 def _configuration(folder: RunFolder) -> str:
-    """Identity of a run's configuration without its seeds."""
+    """Identity of what a run computes, whatever its seed and its machine; the precision is part of it."""
     leaves = compose.flatten(yamlio.load(folder.config))
-    return runs.digest({key: value for key, value in leaves.items() if key not in ("seed_everything", "data.seed")})
+    kept = (key for key in leaves if key == "trainer.precision" or not recipes.is_hardware(key))
+    return runs.digest({key: leaves[key] for key in kept})
 
 
 def read(file: Path) -> list[Line]:
@@ -227,7 +228,7 @@ def _remarks(
         yield f"{_seeds(untold)} without a figure of each arm, and so without a pair"
     for arm in claim.arms:
         if len({line.configuration for line in own if line.arm == arm and line not in other}) > 1:
-            yield f"arm {arm} ran with more than one configuration: its recipe was changed between its runs"
+            yield f"arm {arm} ran with more than one configuration: its recipe or its precision was changed"
 
 
 def _counted(number: int, noun: str) -> str:

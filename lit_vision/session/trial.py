@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_vision.errors import InputError
-from lit_vision.experiment import recipes
+from lit_vision.experiment import compose, recipes
 from lit_vision.experiment.claims import Claim, Tune
 from lit_vision.runs import claim_runs
 from lit_vision.runs import folder as runs
@@ -19,6 +19,8 @@ from lit_vision.session import request
 from lit_vision.session.request import Request
 
 Options = list[tuple[str, Any]]
+
+SEEDS = ("seed_everything", "data.seed")
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def chosen(claim: Claim, arm: str, tune: Tune, root: Path = claim_runs.ROOT) -> 
 
 def _train(claim: Claim, arm: str, seed: int, place: RunFolder, machine: Machine, tuned: Options) -> int:
     entry = claim.arms[arm]
-    options = [*entry.set.items(), *tuned, ("seed_everything", seed), *machine.options]
+    options = [*machine.options, *entry.set.items(), *tuned, ("seed_everything", seed)]
     configs = [entry.recipe, *machine.overlays]
     return _run(Request("fit", configs, entry.row or None, str(place.path), options=options))
 
@@ -125,14 +127,12 @@ def _refuse_other(claim: Claim, arm: str, machine: Machine) -> None:
         InputError: Names the keys.
     """
     entry = claim.arms[arm]
-    own = list(entry.set.items())
-    fixed = recipes.resolve([entry.recipe], entry.row or None, own)
-    asked = recipes.resolve([entry.recipe, *machine.overlays], entry.row or None, [*own, *machine.options])
-    keys = [key for key in asked.changed if key not in fixed.changed]
-    keys += [key for key, _ in machine.options if key in entry.set or (claim.tune and key == claim.tune.key)]
-    seeds = [key for key, _ in machine.options if key == "seed_everything"]
-    if keys or seeds:
+    own, row = list(entry.set.items()), entry.row or None
+    fixed = recipes.resolve([entry.recipe], row, own)
+    asked = recipes.resolve([entry.recipe, *machine.overlays], row, [*own, *machine.options])
+    differing = compose.differing(fixed.config, asked.config)
+    if keys := [key for key in differing if key in SEEDS or not recipes.is_hardware(key)]:
         raise InputError(
-            f"{claim.id}: {', '.join([*keys, *seeds])} would change what the claim has fixed;\n"
+            f"{claim.id}: {', '.join(keys)} would change what the claim has fixed;\n"
             "only what a machine may set goes with a claim, such as trainer.accelerator, and seeds by --seeds"
         )

@@ -39,7 +39,7 @@ def _run(chosen: list[Claim], arguments: argparse.Namespace, options: trial.Opti
     with terminal.outliving():
         for claim in chosen:
             if code := trial.run(claim, arguments.seeds or claim.seeds, machine):
-                print(f"stopped; the same command goes on: lit-vision claims run {claim.id}")
+                print(f"{claim.id} was stopped; the same command goes on with it")
                 return code
         print(f"\n{_page(chosen, _judged(_family(chosen), None), None)}", end="")
     return 0
