@@ -105,7 +105,7 @@ def begin(claim: Claim, root: Path = ROOT) -> None:
         InputError: If the claim was edited after its first run; names the keys.
     """
     file = root / claim.id / NOTE
-    if not file.is_file():
+    if not file.is_file() or not _has_runs(claim, root):  # a first run that was refused fixes nothing
         file.parent.mkdir(parents=True, exist_ok=True)
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         note = {"digest": claim.digest, "code": versions.code(), "first_run": now, "claim": claim.content}
@@ -118,6 +118,12 @@ def begin(claim: Claim, root: Path = ROOT) -> None:
             f"restore it ({file} has it as it was), or give the new claim a number of its own"
         )
     return None
+
+
+def _has_runs(claim: Claim, root: Path) -> bool:
+    """Whether any run was begun, be it half."""
+    looks = (place(claim, arm, seed, root) for arm in claim.arms if claim.arms[arm].on for seed in claim.seeds)
+    return any((root / claim.id).rglob("run.json")) or any(look.finished for look in looks)
 
 
 def noted(identity: str, root: Path = ROOT) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lit_vision import launch
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, recipes
 from lit_vision.experiment.claims import Claim, Tune
@@ -136,3 +137,10 @@ def _refuse_other(claim: Claim, arm: str, machine: Machine) -> None:
             f"{claim.id}: {', '.join(keys)} would change what the claim has fixed;\n"
             "only what a machine may set goes with a claim, such as trainer.accelerator, and seeds by --seeds"
         )
+    trainer = asked.config.get("trainer") or {}
+    if launch.processes() > 1 or any(_several(trainer.get(key)) for key in ("devices", "num_nodes")):
+        raise InputError(f"{claim.id}: claims run on one device, one run after the other; set trainer.devices to 1")
+
+
+def _several(number: Any) -> bool:
+    return isinstance(number, int) and number > 1

@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
 from lit_vision.callbacks.checkpoint import LastCheckpoint
-from lit_vision.experiment import yamlio
+from lit_vision.experiment import claims, yamlio
 from lit_vision.runs import folder as runs
+from lit_vision.verbs import claims as verb
 
 SHORT = {"trainer.max_steps": 4, "trainer.val_check_interval": 2, "model.schedule.steps": 4, "model.schedule.warmup": 1}
 CLAIM = {
@@ -96,7 +98,8 @@ def test_a_claim_is_stopped_continued_and_judged(claim, monkeypatch):
 
 
 def test_an_edited_claim_is_refused(claim):
-    (ROOT).mkdir(parents=True)
+    (ROOT / "slow" / "21").mkdir(parents=True)
+    (ROOT / "slow" / "21" / "run.json").write_text("{}")
     note = {"digest": "0", "code": "1", "first_run": "", "claim": {**CLAIM, "margin": 3}}
     (ROOT / "claim.json").write_text(json.dumps(note))
     message = claim.error(*RUN)
@@ -134,3 +137,21 @@ def test_all_claims_are_listed_and_shown(command):
 def test_messages(command, arguments, message):
     assert message in command.error("claims", *arguments)
     assert not Path("runs").exists()
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_of_results_is_what_the_command_prints(command):
+    kept = DOCS / "results" / "claims.jsonl"
+    page = command("claims", "verdict", "--all", "--markdown", "--from", kept)
+    assert page == (DOCS / "results" / "claims.md").read_text()
+
+
+def test_the_commands_of_the_page_are_read(command):
+    lines = re.findall(r"^lit-vision claims (.*)$", (DOCS / "claims.md").read_text(), re.M)
+    assert len(lines) == 6
+    for line in lines:
+        arguments, _ = verb._read(line.split())
+        for name in getattr(arguments, "claims", []):
+            assert claims.find(name).id == name

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,7 @@ def finish(root, arm, seed, figure, **config):
     """A finished run's files, as far as a claim reads them."""
     folder = claim_runs.training(CLAIM, arm, seed, root)
     folder.path.mkdir(parents=True)
+    (folder.path / "run.json").write_text("{}")
     folder.config.write_text(yamlio.dump({"seed_everything": seed, "data": {"seed": seed}} | config))
     content = {"figures": {"test/error": figure}, "steps": 2, "changed": ARM["set"], "code": "1", "data": {}}
     folder.result.write_text(json.dumps(content | {"duration_s": 3.5}))
@@ -94,6 +96,13 @@ def test_runs_of_an_edited_claim_do_not_count(root):
     assert judged(root).judgement.word == "holds"
 
 
+def test_a_first_run_that_was_refused_fixes_nothing(tmp_path):
+    claim_runs.begin(CLAIM, tmp_path)
+    edited = dataclasses.replace(CLAIM, margin=1.0)
+    claim_runs.begin(edited, tmp_path)
+    assert claim_runs.noted("C90", tmp_path)["digest"] == edited.digest
+
+
 def test_a_recipe_that_changed_between_runs_is_told(root):
     finish(root, "a", 5, 40.0, trainer={"logger": False})
     assert judged(root).remarks == []
@@ -137,3 +146,10 @@ def test_marks_name_rows_and_verdicts(root):
     other = claim_runs.judge(dataclasses.replace(CLAIM, id="C91"), [])
     assert claim_runs.marks([found, other]) == {("quickstart/digits", "digits"): ["C90 holds", "C91 not run"]}
     assert claim_runs.corrected([found, other]) == {"C90": found.judgement.p}  # one p value, of one claim that has runs
+
+
+def test_the_kept_lines_are_of_the_claims_as_they_stand():
+    kept = claim_runs.read(Path(__file__).parents[2] / "docs" / "results" / "claims.jsonl")
+    digests = {claim.id: claim.digest for claim in claims.every()}
+    assert kept
+    assert [line for line in kept if digests.get(line.claim) != line.digest] == []

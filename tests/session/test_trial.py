@@ -28,7 +28,8 @@ def asked(monkeypatch):
             path.mkdir(parents=True, exist_ok=True)
             rate = dict(request.options).get("model.optimizer.lr")
             (path / "metrics.jsonl").write_text(json.dumps({"step": 2, "val/error": 10 if rate == 0.2 else 20}) + "\n")
-            (path / "result.json").write_text("{}")
+            for file in ("run.json", "result.json"):
+                (path / file).write_text("{}")
         return code
 
     run.codes = []
@@ -89,6 +90,12 @@ def test_what_a_machine_may_set_goes_to_every_run(asked, tmp_path):
     trial.run(CLAIM, [3], Machine(["overlays/cpu"], [("trainer.logger", False)]), tmp_path)
     assert [request.configs for request in requests] == [["quickstart/digits", "overlays/cpu"]] * 2
     assert all(("trainer.logger", False) in request.options for request in requests)
+
+
+def test_one_device_runs_one_run_after_the_other(asked, tmp_path):
+    with pytest.raises(InputError, match="C90: claims run on one device, one run after the other"):
+        trial.run(CLAIM, [3], Machine(["overlays/gpu8"]), tmp_path)
+    assert asked[0] == []
 
 
 def test_an_edited_claim_runs_no_more(asked, tmp_path):
