@@ -13,7 +13,7 @@ from pathlib import Path
 from lit_vision.experiment import claims as fixed
 from lit_vision.experiment import recipes
 from lit_vision.report import claims_page, markdown
-from lit_vision.runs import claim_runs
+from lit_vision.runs import claim_runs, claim_verdicts
 from lit_vision.runs import folder as runs
 
 HERE = Path(__file__).parent
@@ -407,7 +407,7 @@ lit-vision dashboard runs --no-serve # the pages, see docs/pictures
 def claims():
     """What `lit-vision claims verdict --all --markdown --from docs/results/claims.jsonl` prints."""
     kept = claim_runs.read(HERE / "claims.jsonl")
-    family = [claim_runs.judge(claim, kept) for claim in fixed.every()]
+    family = [claim_verdicts.judge(claim, kept) for claim in fixed.every()]
     return markdown.render(claims_page.document(family, family), HERE)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from lit_vision.experiment import paired
 from lit_vision.report import numbers
 from lit_vision.report.document import Document, Grid, Section
-from lit_vision.runs import claim_runs
-from lit_vision.runs.claim_runs import Judged
+from lit_vision.runs import claim_verdicts
+from lit_vision.runs.claim_verdicts import Judged
 
 HEAD = ("claim", "statement", "pairs", "mean", "95 % interval", "p", "p (Holm)", "verdict")
 NUMERIC = frozenset({"pairs", "mean", "p", "p (Holm)"})
@@ -19,7 +19,7 @@ def document(shown: Sequence[Judged], family: Sequence[Judged]) -> Document:
         shown: The claims to show.
         family: All claims that Holm's correction counts.
     """
-    corrected = claim_runs.corrected(family)
+    corrected = claim_verdicts.corrected(family)
     remarks = (
         "Each claim was fixed in a file before its runs. The verdict is that of the 95 % interval (Student's t) of the",
         "paired difference against the margin; p is that of the paired t test that the difference is the margin.",

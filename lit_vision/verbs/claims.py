@@ -12,8 +12,9 @@ from lit_vision.experiment import claims, yamlio
 from lit_vision.experiment.claims import Claim
 from lit_vision.report import claims_page, markdown
 from lit_vision.report.document import Document, Section
-from lit_vision.runs import claim_runs
-from lit_vision.runs.claim_runs import Judged, Line
+from lit_vision.runs import claim_runs, claim_verdicts
+from lit_vision.runs.claim_runs import Line
+from lit_vision.runs.claim_verdicts import Judged
 from lit_vision.session import trial
 from lit_vision.verbs.arguments import Parser
 
@@ -52,7 +53,7 @@ def _verdict(chosen: list[Claim], arguments: argparse.Namespace) -> str:
     family = _judged(_family(chosen), kept)
     if arguments.json:
         wanted = {claim.id for claim in chosen}
-        content = [_as_json(one, claim_runs.corrected(family)) for one in family if one.claim.id in wanted]
+        content = [_as_json(one, claim_verdicts.corrected(family)) for one in family if one.claim.id in wanted]
         return json.dumps(content, indent=1, ensure_ascii=not terminal.takes_unicode()) + "\n"
     return _page(chosen, family, Path() if arguments.markdown else None)
 
@@ -68,7 +69,7 @@ def _as_json(one: Judged, corrected: dict[str, float]) -> dict[str, object]:
 
 
 def _judged(family: list[Claim], kept: list[Line] | None) -> list[Judged]:
-    return [claim_runs.judge(claim, _lines(claim, kept)) for claim in family]
+    return [claim_verdicts.judge(claim, _lines(claim, kept)) for claim in family]
 
 
 def _lines(claim: Claim, kept: list[Line] | None) -> list[Line]:

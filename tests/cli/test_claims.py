@@ -97,6 +97,20 @@ def test_a_claim_is_stopped_continued_and_judged(claim, monkeypatch):
     assert verdict(claim)["word"] == "not run"
 
 
+def test_the_rate_of_an_arm_comes_from_its_grid(command):
+    arm = {"recipe": "quickstart/digits", "set": {**SHORT, "trainer.max_steps": 2}}
+    tune = {"key": "model.optimizer.lr", "values": [1e3, 0.1], "seed": 9, "by": "val/loss", "choose": "lowest"}
+    claim = {**CLAIM, "arms": {"one": arm}, "difference": "one", "seeds": [21], "tune": tune}
+    Path(FILE).write_text(yamlio.dump({"claim": claim}))
+    command(*RUN)
+    assert set(results()) == {"one/tune/1000.0/result.json", "one/tune/0.1/result.json", "one/21/result.json"}
+    tried = json.loads((ROOT / "one/tune/1000.0/result.json").read_text())
+    assert (tried["seed"], tried["changed"]["model.optimizer.lr"]) == (9, 1000)
+    config = yamlio.load(ROOT / "one/21/config.yaml")
+    assert config["model"]["init_args"]["optimizer"]["init_args"]["lr"] == 0.1
+    assert verdict(command)["pairs"] == 1
+
+
 def test_an_edited_claim_is_refused(claim):
     (ROOT / "slow" / "21").mkdir(parents=True)
     (ROOT / "slow" / "21" / "run.json").write_text("{}")

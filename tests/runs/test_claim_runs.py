@@ -8,7 +8,7 @@ import pytest
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import claims, yamlio
-from lit_vision.runs import claim_runs
+from lit_vision.runs import claim_runs, claim_verdicts
 
 ARM = {"recipe": "quickstart/digits", "set": {"trainer.max_steps": 2}}
 CLAIM = claims.parse(
@@ -51,7 +51,7 @@ def root(tmp_path):
 
 
 def judged(root, claim=CLAIM):
-    return claim_runs.judge(claim, claim_runs.lines(claim, root))
+    return claim_verdicts.judge(claim, claim_runs.lines(claim, root))
 
 
 def test_pairs_are_made_by_seed_and_judged(root):
@@ -143,9 +143,9 @@ def test_a_look_at_weights_lies_beside_their_run(tmp_path):
 
 def test_marks_name_rows_and_verdicts(root):
     found = judged(root)
-    other = claim_runs.judge(dataclasses.replace(CLAIM, id="C91"), [])
-    assert claim_runs.marks([found, other]) == {("quickstart/digits", "digits"): ["C90 holds", "C91 not run"]}
-    assert claim_runs.corrected([found, other]) == {"C90": found.judgement.p}  # one p value, of one claim that has runs
+    other = claim_verdicts.judge(dataclasses.replace(CLAIM, id="C91"), [])
+    assert claim_verdicts.marks([found, other]) == {("quickstart/digits", "digits"): ["C90 holds", "C91 not run"]}
+    assert claim_verdicts.corrected([found, other]) == {"C90": found.judgement.p}
 
 
 def test_the_kept_lines_are_of_the_claims_as_they_stand():
