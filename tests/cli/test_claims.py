@@ -131,6 +131,11 @@ def test_all_claims_are_listed_and_shown(command):
     assert "not run" in page
 
 
+def test_a_claim_is_run_by_its_own_verb(command):
+    message = command.error("fit", "--config", claims.find("C00").source)
+    assert message.endswith(f"is a claim and no recipe; lit-vision claims run {claims.find('C00').source} runs it")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
