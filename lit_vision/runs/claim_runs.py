@@ -19,8 +19,7 @@ from lit_vision.experiment import compose, recipes, typed, yamlio
 from lit_vision.experiment.claims import Claim
 from lit_vision.runs import folder as runs
 from lit_vision.runs import versions
-from lit_vision.runs.folder import RunFolder
-from lit_vision.runs.trained import ANALYSES, TESTS
+from lit_vision.runs.folder import ANALYSES, TESTS, RunFolder
 
 ROOT = runs.ROOT / "claims"
 NOTE = "claim.json"
