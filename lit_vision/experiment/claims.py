@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import contrasts, recipes, typed, yamlio
+from lit_vision.experiment import contrasts, figures, recipes, typed, yamlio
 from lit_vision.experiment.card import Row
 from lit_vision.experiment.paired import Direction
 
@@ -43,15 +43,13 @@ class Tune:
         key: Dotted key, e.g. `model.optimizer.lr`.
         values: The grid, the same for all arms.
         seed: Seed of the trials; none of the claim's.
-        by: Figure of validation, after the last step.
-        choose: Which value of it is best.
+        by: Figure of validation, after the last step; its good values are the vocabulary's (`figures`).
     """
 
     key: str
     values: list[Any]
     seed: int
     by: str
-    choose: Literal["lowest", "highest"]
 
 
 @dataclass(frozen=True)
@@ -208,13 +206,16 @@ def _check(claim: Claim, where: str) -> None:
         raise InputError(f"{where}.tune.seed: {claim.tune.seed} is one of the claim's seeds; tune on a seed of its own")
     if claim.tune and not claim.tune.by.startswith("val/"):
         raise InputError(f"{where}.tune.by should be a figure of validation, val/…, got {claim.tune.by!r}")
+    if claim.tune and figures.better(claim.tune.by) not in ("lower", "higher"):
+        raise InputError(f"{where}.tune.by: nobody says whether a low or a high {claim.tune.by} is good")
 
 
 def _check_arm(claim: Claim, name: str, arm: Arm, where: str) -> None:
     if not name.isidentifier():
         raise InputError(f"{where}: an arm's name stands in an expression; use letters, digits and _ only")
-    row = row_of(arm, where)
-    entry = recipes.read_card(arm.recipe).row(row, f"{where}: {arm.recipe}") if row else Row()
+    row, card = row_of(arm, where), recipes.read_card(arm.recipe)
+    figures.check(claim.metric, f"{claim.source}: {_KEY}.metric", card.figures)
+    entry = card.row(row, f"{where}: {arm.recipe}") if row else Row()
     if entry.quoted or entry.members:
         raise InputError(f"{where}: row {row!r} of {arm.recipe} is of no single training; name one that is")
     if bool(arm.on) == entry.trains:

@@ -18,7 +18,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose, recipes, typed, yamlio
 from lit_vision.experiment.claims import Claim
 from lit_vision.runs import folder as runs
-from lit_vision.runs import versions
+from lit_vision.runs import results, versions
 from lit_vision.runs.folder import ANALYSES, TESTS, RunFolder
 
 ROOT = runs.ROOT / "claims"
@@ -130,17 +130,24 @@ def lines(claim: Claim, root: Path = ROOT) -> list[Line]:
 
 
 def _line(claim: Claim, digest: str, arm: str, seed: int, root: Path) -> Line | None:
-    result = place(claim, arm, seed, root).result
-    if not result.is_file():
+    file = place(claim, arm, seed, root).result
+    if not file.is_file():
         return None
-    try:
-        content = json.loads(result.read_text(encoding="utf-8"))
-        figure, steps = content["figures"].get(claim.metric), content["steps"]
-        told = {key: content[key] for key in ("changed", "code", "data", "duration_s")}
-    except (ValueError, KeyError, AttributeError):
-        raise InputError(f"{result} is damaged; restore it, or move its run elsewhere") from None
-    configuration = _configuration(training(claim, arm, seed, root))
-    return Line(claim.id, digest, arm, seed, claim.metric, figure, steps, configuration=configuration, **told)
+    result = results.read(file)
+    return Line(
+        claim=claim.id,
+        digest=digest,
+        arm=arm,
+        seed=seed,
+        metric=claim.metric,
+        figure=result.figures.get(claim.metric),
+        steps=result.steps,
+        changed=result.changed,
+        configuration=_configuration(training(claim, arm, seed, root)),
+        code=result.code,
+        data=result.data,
+        duration_s=result.duration_s,
+    )
 
 
 def _configuration(folder: RunFolder) -> str:

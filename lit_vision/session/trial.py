@@ -11,7 +11,7 @@ from typing import Any
 
 from lit_vision import launch
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, recipes
+from lit_vision.experiment import compose, figures, recipes
 from lit_vision.experiment.claims import Claim, Tune
 from lit_vision.runs import claim_runs
 from lit_vision.runs import folder as runs
@@ -97,12 +97,12 @@ def chosen(claim: Claim, arm: str, tune: Tune, root: Path = claim_runs.ROOT) -> 
     """
     found: list[tuple[float, Any]] = []
     for value in tune.values:
-        logged = runs.read_metrics(_trial(claim, arm, value, root).metrics)
-        figures = [line[tune.by] for line in logged if line.get(tune.by) is not None]
-        found += [(figures[-1], value)] if figures else []
+        lines = runs.read_metrics(_trial(claim, arm, value, root).metrics)
+        logged = [line[tune.by] for line in lines if line.get(tune.by) is not None]
+        found += [(logged[-1], value)] if logged else []
     if not found:
         raise InputError(f"{claim.source}: claim.tune.by: no trial of arm {arm!r} logged {tune.by!r}")
-    best = min if tune.choose == "lowest" else max
+    best = min if figures.better(tune.by) == "lower" else max
     return best(found, key=lambda entry: entry[0])[1]
 
 

@@ -99,7 +99,7 @@ def test_a_claim_is_stopped_continued_and_judged(claim, monkeypatch):
 
 def test_the_rate_of_an_arm_comes_from_its_grid(command):
     arm = {"recipe": "quickstart/digits", "set": {**SHORT, "trainer.max_steps": 2}}
-    tune = {"key": "model.optimizer.lr", "values": [1e3, 0.1], "seed": 9, "by": "val/loss", "choose": "lowest"}
+    tune = {"key": "model.optimizer.lr", "values": [1e3, 0.1], "seed": 9, "by": "val/loss"}
     claim = {**CLAIM, "arms": {"one": arm}, "difference": "one", "seeds": [21], "tune": tune}
     Path(FILE).write_text(yamlio.dump({"claim": claim}))
     command(*RUN)

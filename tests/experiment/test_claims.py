@@ -21,7 +21,7 @@ CONTENT = {
     "budget": {"words": "two steps", "minutes": 0.1},
     "known": "nothing",
 }
-GRID = {"key": "model.optimizer.lr", "values": [0.1, 0.2], "seed": 9, "by": "val/error", "choose": "lowest"}
+GRID = {"key": "model.optimizer.lr", "values": [0.1, 0.2], "seed": 9, "by": "val/error"}
 
 
 def parsed(**changes):
@@ -33,7 +33,7 @@ def test_a_claim_is_read_whole():
     claim = parsed(tune=GRID)
     assert (claim.id, claim.source, claim.margin, claim.seeds) == ("C90", "C90-a.yaml", 2.0, [3, 4, 5])
     assert claim.arms["b"].set["model.optimizer.momentum"] == 0.0
-    assert claim.tune == claims.Tune("model.optimizer.lr", [0.1, 0.2], 9, "val/error", "lowest")
+    assert claim.tune == claims.Tune("model.optimizer.lr", [0.1, 0.2], 9, "val/error")
     assert claim.statement == "a - b > 2"
     assert parsed(direction="within", margin=0.7).statement == "|a - b| < 0.7"
     assert [claims.row_of(arm) for arm in claim.arms.values()] == ["digits", "digits"]
@@ -56,6 +56,7 @@ def test_every_word_is_part_of_what_is_fixed():
         ({"id": "C01"}, "claim.id and claim.source are the file's own name; leave them out"),
         ({"pairing": "data"}, "C90-a.yaml: claim.pairing should be one of seed, got 'data'"),
         ({"difference": "a - c"}, "C90-a.yaml: claim.difference: there is no 'c'"),
+        ({"metric": "test/eror"}, "C90-a.yaml: claim.metric: nothing logs 'test/eror'; did you mean 'test/error'?"),
         ({"seeds": [3, 3]}, "C90-a.yaml: claim.seeds should name each seed once, got [3, 3]"),
         ({"seeds": []}, "C90-a.yaml: claim.seeds should name each seed once, got []"),
         ({"direction": "within", "margin": 0}, "claim.margin: an equivalence needs a positive margin, got 0"),
@@ -110,7 +111,7 @@ def test_an_arm_of_a_recipe_without_a_default_row_names_its_row(tmp_path):
     [
         ({"seed": 3}, "claim.tune.seed: 3 is one of the claim's seeds; tune on a seed of its own"),
         ({"by": "test/error"}, "claim.tune.by should be a figure of validation, val/…, got 'test/error'"),
-        ({"choose": "best"}, "claim.tune.choose should be one of lowest, highest, got 'best'"),
+        ({"by": "val/eror"}, "claim.tune.by: nobody says whether a low or a high val/eror is good"),
     ],
 )
 def test_messages_about_the_grid(changes, message):

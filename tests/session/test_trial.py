@@ -12,7 +12,7 @@ from lit_vision.session import trial
 from lit_vision.session.trial import Machine
 from tests.runs.test_claim_runs import CLAIM
 
-GRID = Tune("model.optimizer.lr", [0.1, 0.2], 9, "val/error", "lowest")
+GRID = Tune("model.optimizer.lr", [0.1, 0.2], 9, "val/error")
 
 
 @pytest.fixture
@@ -60,8 +60,9 @@ def test_each_arm_takes_its_own_value_from_a_grid_with_a_seed_of_its_own(asked, 
     assert runs_of(requests, tmp_path) == ["a/tune/0.1", "a/tune/0.2", "a/3", "b/tune/0.1", "b/tune/0.2", "b/3"]
     assert [dict(request.options)["seed_everything"] for request in requests] == [9, 9, 3, 9, 9, 3]
     assert [dict(request.options)["model.optimizer.lr"] for request in requests] == [0.1, 0.2, 0.2, 0.1, 0.2, 0.2]
-    highest = dataclasses.replace(GRID, choose="highest")
-    assert trial.chosen(claim, "a", highest, tmp_path) == 0.1
+    for value, ap in {0.1: 30.0, 0.2: 20.0}.items():  # of AP the highest is best
+        (tmp_path / "C90" / "a" / "tune" / str(value) / "metrics.jsonl").write_text(json.dumps({"val/ap": ap}) + "\n")
+    assert trial.chosen(claim, "a", dataclasses.replace(GRID, by="val/ap"), tmp_path) == 0.1
     with pytest.raises(InputError, match=r"C90-a.yaml: claim.tune.by: no trial of arm 'a' logged 'val/eror'"):
         trial.chosen(claim, "a", dataclasses.replace(GRID, by="val/eror"), tmp_path)
     with pytest.raises(InputError, match=r"--seeds 9: C90-a.yaml tunes on it"):
