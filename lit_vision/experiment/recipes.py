@@ -16,6 +16,7 @@ from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
 OVERLAYS = "overlays"
+CLAIMS = "claims"
 EDITED = "config.yaml"  # what is changed where a saved configuration was edited by hand, and no key tells how
 
 # What a machine may change without changing the experiment (architecture §5, overlays). Everything else that differs
@@ -102,9 +103,9 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """All recipes by name, overlays left out."""
+    """All recipes by name, overlays and claims left out."""
     found = sorted(str(path.relative_to(folder()).with_suffix("")) for path in folder().glob("*/*.yaml"))
-    return [name for name in found if not name.startswith(f"{OVERLAYS}/")]
+    return [name for name in found if not name.startswith((f"{OVERLAYS}/", f"{CLAIMS}/"))]
 
 
 def find(name: str) -> Path:
