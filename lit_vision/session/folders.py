@@ -12,7 +12,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose, yamlio
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
-from lit_vision.runs import checkpoints, claim, durable, ownership
+from lit_vision.runs import checkpoints, durable, lock, ownership
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.session import saved
@@ -20,7 +20,7 @@ from lit_vision.session.request import LAST, Request
 from lit_vision.sweeps import mark
 
 # Files of a run that has not logged anything.
-_OF_A_START = ("config.yaml", "run.json", "metrics.jsonl", claim.FILE)
+_OF_A_START = ("config.yaml", "run.json", "metrics.jsonl", lock.FILE)
 
 RUN_VARIABLE = "LIT_VISION_RUN"  # how rank zero hands its run folder to the ranks it launches
 

@@ -37,7 +37,7 @@ from lit_vision.experiment import stages as listed_stages
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.models import counts
-from lit_vision.runs import claim, durable
+from lit_vision.runs import durable, lock
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.session import folders, limits, origins, preparation, quiet, rows, saved, starting
@@ -106,7 +106,7 @@ class Session:
         self.contents: dict[str, Any] = {"config": saved.in_checkpoint(experiment, self.config)}
         self.folder: RunFolder | None = None
         self.place: RunFolder | None = None  # where the files go: the folder, or one below for a later test
-        self.claim: claim.Claim | None = None
+        self.claim: lock.Claim | None = None
         self.made: list[Path] = []
         self.ckpt_path = asked.file
 
@@ -152,7 +152,7 @@ class Session:
         """Chooses where to go on from, and adds the callbacks that write."""
         durable.refuse_links(folder.path)
         if folder.path.is_dir():
-            self.claim = claim.Claim(folder.path)
+            self.claim = lock.Claim(folder.path)
         choose = folders.to_train_from if self.training else folders.to_evaluate
         self.ckpt_path = choose(self.request, folder)
         if self.request.verb == "test":
@@ -195,7 +195,7 @@ class Session:
         """Makes the folder, now that nothing speaks against the run any more, and claims it."""
         self.made = folders.make(place.path)
         if self.claim is None:
-            self.claim = claim.Claim(folder.path)
+            self.claim = lock.Claim(folder.path)
         folders.start(folder, self.experiment, self.saved, self.part_of.run)
 
     def _refuse_other_classes(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lit_vision.data.digits import Digits
-from lit_vision.runs import claim, durable
+from lit_vision.runs import durable, lock
 from tests.cli.conftest import TINY
 
 SHORT = (*TINY, "--trainer.max_steps", "2", "--trainer.val_check_interval", "2")
@@ -31,14 +31,14 @@ def test_a_folder_in_use_is_refused(command, monkeypatch, verb):
     if verb == "fit":
         Path("run/result.json").unlink()
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
-    monkeypatch.setattr(claim, "_lock", lambda handle: False)
+    monkeypatch.setattr(lock, "_lock", lambda handle: False)
     assert "run is in use by another process" in command.error(verb, "--run", "run")
     assert {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()} == before
 
 
 def test_a_run_gives_its_folder_back(command):
     command("fit", *SHORT, "--run", "run")
-    assert Path("run", claim.FILE).read_text() == ""
+    assert Path("run", lock.FILE).read_text() == ""
 
 
 def test_a_later_test_leaves_the_training_s_own_result(command, other_data):

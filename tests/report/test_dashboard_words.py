@@ -113,7 +113,7 @@ def test_a_seed_that_ran_three_times_says_which_run_is_shown(tmp_path):
 def test_missed_most_is_counted_in_tolerances(tmp_path):
     """One point of error misses ten tolerances of 0.1; three of AP miss six of 0.5."""
     for name, value, expected, tolerance in (("fine", 9.75, 8.75, 0.1), ("coarse", 3.0, 6.0, 0.5)):
-        card = {"paper": "1512.03385", "rows": {name: {"value": expected, "tolerance": tolerance, "where": "Table 6"}}}
+        card = {"paper": "1512.03385", "rows": {name: {"value": expected, "tolerance": tolerance, "default": True}}}
         factory.write(tmp_path / name, recipe=name, row=name, card=card, figures={"test/error": value})
     book = ledger.build(collect.find([tmp_path]))
     entries = [entry for table in book.tables for entry in table.entries if entry.runs]
