@@ -16,8 +16,8 @@ from lit_vision.experiment.compose import Config
 
 OVERLAYS = "overlays"
 
-# What a machine may change without changing the experiment (architecture §5, overlays). Everything else that differs
-# from recipe and row turns a run into a stand-in.
+# What a machine may change without changing the experiment (`docs/architecture.md`, *Recipes*). Everything else that
+# differs from recipe and row turns a run into a stand-in.
 HARDWARE = (
     *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy", "precision", "benchmark")),
     *(f"trainer.{name}" for name in ("logger", "enable_progress_bar", "enable_model_summary", "log_every_n_steps")),

@@ -1,4 +1,4 @@
-"""How signals and gradients travel through deep rectified networks at initialisation (rectifiers paper, §2.2)."""
+"""How signals and gradients travel through deep rectified networks at initialisation (rectifiers paper, Section 2.2)."""
 
 from typing import Any, Literal
 
