@@ -16,7 +16,7 @@ USAGE = """\
 lit-vision: the classics of visual recognition as recipes that know the papers' numbers
 
   lit-vision fit --config RECIPE [--row ROW]     train, test the last checkpoint, judge it
-  lit-vision test --ckpt_path FILE               test a checkpoint (or --config RECIPE, without training)
+  lit-vision test --ckpt_path FILE               test a checkpoint (or --run RUN; --config RECIPE that trains nothing)
   lit-vision validate --ckpt_path FILE           the same on the validation split
   lit-vision predict --ckpt_path FILE PATH…      classes and scores of images, as JSON
   lit-vision recipes ls | show RECIPE | cp RECIPE FILE
@@ -25,6 +25,7 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   lit-vision sweep run FILE [--jobs N] | status | best | resume
   lit-vision report [RUNS…]                      the papers' tables with your figures and verdicts
   lit-vision compare A B                         two runs, or groups of runs, side by side
+  lit-vision score RUN test/ap=35.5 --server test-dev --on 2026-11-30   what a server said
   lit-vision dashboard [RUNS…]                   the same as pages in a browser
   lit-vision sync RUN                            a W&B run from local files
 
@@ -128,11 +129,13 @@ def _train(verb: str, arguments: list[str]) -> int:
         return _help(verb, request.resolve(asked) if asked.configs else None, sections)
     # What is only a typo is told before the seconds that torch takes.
     experiment = request.resolve(asked)
+    if "--print_config" in flags:
+        from lit_vision.session import resolution, saved
+
+        print(yamlio.dump(saved.in_folder(experiment, resolution.resolved(experiment))), end="")
+        return 0
     from lit_vision.session import session
 
-    if "--print_config" in flags:
-        print(session.resolved(experiment), end="")
-        return 0
     with terminal.outliving():
         return session.main(asked, experiment)
 
@@ -232,6 +235,12 @@ def _dashboard(verb: str, arguments: list[str]) -> int:
     return dashboard.run(arguments)
 
 
+def _score(verb: str, arguments: list[str]) -> int:
+    from lit_vision.verbs import score
+
+    return score.run(arguments)
+
+
 def _sync(verb: str, arguments: list[str]) -> int:
     from lit_vision.verbs import sync
 
@@ -254,6 +263,7 @@ VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "slurm": _slurm,
     "report": _report,
     "compare": _compare,
+    "score": _score,
     "dashboard": _dashboard,
     "sync": _sync,
     "sweep": _sweep,

@@ -212,7 +212,8 @@ def test_listing_has_the_promised_keys():
     )
     entries = json.loads(done.stdout)
     assert list(entries[0]) == [
-        *("recipe", "row", "paper", "where", "metric", "value", "tolerance", "source", "stand_in", "evidence")
+        *("recipe", "row", "paper", "where", "metric", "value", "tolerance"),
+        *("source", "stand_in", "quoted", "marks"),
     ]
     twenty = next(entry for entry in entries if entry["row"] == "resnet-20")
     assert (twenty["paper"], twenty["value"], twenty["where"]) == ("1512.03385", 8.75, "Table 6, ResNet-20")

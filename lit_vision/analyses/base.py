@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
+from lit_vision.experiment import figures as vocabulary
 from lit_vision.types import Batch
 
 Array = np.ndarray[Any, Any]
@@ -31,10 +32,10 @@ class Analysis(ABC):
     """Looks at one trained network. A row names it under `analysis:`; its files go below the run that was trained.
 
     Attributes:
-        figures: Names of the figures, for cards; the unit is in the class docstring.
+        logs: What it logs as `analysis/<name>`, with units and directions.
     """
 
-    figures: ClassVar[tuple[str, ...]]
+    logs: ClassVar[vocabulary.Group]
 
     @abstractmethod
     def look(self, network: nn.Module, batches: Iterable[Batch[Any]]) -> Findings:

@@ -1,7 +1,7 @@
 """How strongly the layers of a network respond (ResNet paper, 1512.03385, Figure 7)."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lit_vision.analyses.base import Analysis, Findings
 from lit_vision.errors import InputError
+from lit_vision.experiment import figures as vocabulary
 from lit_vision.types import Batch
 
 
@@ -23,7 +24,7 @@ class Responses(Analysis):
         images: How many images at most.
     """
 
-    figures = ("median_std", "mean_std", "largest_std", "layers")
+    logs: ClassVar = vocabulary.RESPONSES
 
     def __init__(self, images: int = 1000) -> None:
         if images < 1:

@@ -1,10 +1,11 @@
 """After the test pass: `result.json`, the final table, and the verdict in W&B's summary."""
 
+import dataclasses
 import math
 import platform
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -12,13 +13,14 @@ import lightning as L
 import torch
 
 from lit_vision.experiment import verdicts
-from lit_vision.experiment.card import Row
+from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.runs import folder as runs
 from lit_vision.runs import results, versions
 from lit_vision.runs.folder import RunFolder
+from lit_vision.runs.results import Result, Trained
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "wandb", "numpy", "pillow")
 
@@ -30,8 +32,10 @@ class Verdict(L.Callback):
         experiment: What was asked for.
         folder: The run's folder.
         changed: Keys and values that differ from recipe and row beyond the hardware.
-        about: Further entries of the result: what training a later test stands on.
-        stand_in: Whether it stands on one that may not be held against the paper.
+        digest: Identity of the resolved configuration.
+        trained: Where the tested weights come from, if not from this run.
+        members: Where the weights of each member of an ensemble come from.
+        stand_in: Whether it stands on a training that may not be held against the paper.
     """
 
     def __init__(
@@ -39,13 +43,17 @@ class Verdict(L.Callback):
         experiment: Experiment,
         folder: RunFolder,
         changed: dict[str, Any],
-        about: Mapping[str, Any] | None = None,
+        digest: str = "",
+        trained: Trained | None = None,
+        members: Sequence[Trained] = (),
         stand_in: bool = False,
     ) -> None:
         self.experiment = experiment
         self.folder = folder
         self.changed = changed
-        self.about = about or {}
+        self.digest = digest
+        self.trained = trained
+        self.members = list(members)
         self.stand_in = stand_in
         self.seconds_before = 0.0
         self.steps = 0
@@ -57,8 +65,11 @@ class Verdict(L.Callback):
         return {"seconds": self._seconds(), "process": self._process}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the seconds of the earlier pieces over; the test pass loads what this very process has saved."""
-        if state_dict.get("process") != self._process and not self.about:  # a later test takes its own time only
+        """Takes the seconds of the earlier pieces over; the test pass loads what this very process has saved.
+
+        A later test of the weights takes its own time alone.
+        """
+        if state_dict.get("process") != self._process and not (self.trained or self.members):
             self.seconds_before = state_dict["seconds"]
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -70,49 +81,61 @@ class Verdict(L.Callback):
         if not trainer.is_global_zero:
             return
         result = self._result(trainer)
-        runs.write_json(self.folder.result, result)
+        results.write(self.folder.result, result)
         # The result must be on disk before relations are judged: it is one of their inputs.
-        result["relations"] = results.judge_relations(self.experiment.card, self.experiment.name, self.changed)
-        runs.write_json(self.folder.result, result)
+        judged = results.judge_relations(self.experiment.card, self.experiment.name, self.changed)
+        result = dataclasses.replace(result, relations=judged)
+        results.write(self.folder.result, result)
         for logger in trainer.loggers:
             if isinstance(logger, Wandb):
-                logger.summarise(wandb_identity.summary(result))
+                logger.summarise(wandb_identity.summary(dataclasses.asdict(result)))
         print(table(result, self.experiment, self.folder))
 
-    def _result(self, trainer: L.Trainer) -> dict[str, Any]:
-        row = self.experiment.expected() or Row(metric=self.experiment.card.metric, split=self.experiment.card.split)
+    def _result(self, trainer: L.Trainer) -> Result:
+        card = self.experiment.card
+        row = self.experiment.expected() or Row(metric=card.metric, split=card.split)
         figures = self._last_training() | _named(trainer.callback_metrics, "test/")
-        value = figures.get(row.metric)
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        stand_in = row.stand_in or self.stand_in or bool(self.changed)
-        verdict = verdicts.of_row(row, [value], stand_in)
-        return {
-            "recipe": self.experiment.name,
-            "row": self.experiment.row,
-            "where": row.place,
-            "metric": row.metric,
-            "value": value,
-            "expected": row.value,
-            "tolerance": row.tolerance,
-            "claim": row.claim,
-            "also": row.also,
-            "split": data.test_split,
-            "verdict": str(verdict),
-            "stand_in": stand_in,
-            "changed": self.changed,
-            "figures": figures,
-            "seed": self.experiment.config.get("seed_everything"),
-            "steps": self.steps,
-            "samples_seen": self.steps * data.batch_size,
-            "duration_s": round(self._seconds(), 1),
-            "data": {"name": type(data).__name__, "fingerprint": data.fingerprint()},
-            "hardware": hardware(trainer),
-            "code": versions.code(),
-            "packages": {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
-            "card": self.experiment.card_content,
-            **{key: entry for key, entry in self.folder.state.items() if key == "sweep"},
-            **self.about,
-        }
+        verdict = verdicts.of_row(
+            row,
+            [figures.get(row.metric)],
+            self.stand_in or verdicts.beyond_the_split(self.changed),
+            data.official_split,
+            better=card.better(row.metric),
+        )
+        return Result(
+            recipe=self.experiment.name,
+            row=self.experiment.row,
+            metric=row.metric,
+            figures=figures,
+            changed=self.changed,
+            stand_in=row.stand_in or self.stand_in or bool(self.changed),
+            seed=self.experiment.config.get("seed_everything"),
+            digest=self.digest,
+            trained=self.trained,
+            members=self.members,
+            where=row.place,
+            value=figures.get(row.metric),
+            expected=row.value,
+            tolerance=row.tolerance,
+            claim=row.claim,
+            also=row.also,
+            by_class=row.by_class,
+            printed=row.printed,
+            split=data.official_split,
+            verdict=str(verdict),
+            verdicts={row.metric: str(verdict)} | _further(row, verdict, figures, card),
+            steps=self.steps,
+            # A test of what others trained sees no training image.
+            samples_seen=0 if self.trained or self.members else self.steps * data.batch_size,
+            duration_s=round(self._seconds(), 1),
+            data=_data(data),
+            hardware=hardware(trainer),
+            code=versions.code(),
+            packages={name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
+            card=self.experiment.card_content,
+            sweep=self.folder.state.get("sweep") or {},
+        )
 
     def _last_training(self) -> dict[str, float | None]:
         """Training figures of the last logged step: what the papers' training curves end at."""
@@ -131,6 +154,12 @@ def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in named.items()}
 
 
+def _data(data: Any) -> dict[str, Any]:
+    """What was tested on; images that are also trained on are kept with it, for they make a figure too good."""
+    found = {"name": type(data).__name__, "fingerprint": data.fingerprint()}
+    return found | ({"overlaps": data.overlaps} if data.overlaps else {})
+
+
 def hardware(trainer: L.Trainer) -> dict[str, Any]:
     """What the run ran on."""
     on_gpu = trainer.strategy.root_device.type == "cuda"
@@ -143,25 +172,28 @@ def hardware(trainer: L.Trainer) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any], experiment: Experiment, folder: RunFolder) -> str:
+def _further(row: Row, verdict: verdicts.Verdict, figures: Mapping[str, float | None], card: Card) -> dict[str, str]:
+    """Verdicts on the row's further figures."""
+    return {
+        metric: str(verdicts.of_further(verdict, expected, row.tolerance, [figures.get(metric)], card.better(metric)))
+        for metric, expected in row.also.items()
+    }
+
+
+def table(result: Result, experiment: Experiment, folder: RunFolder) -> str:
     """The final table as text: metric, expected, got, verdict; then relations and the run's folder."""
     lines = [("metric", "expected", "got", "verdict")]
-    expected = {result["metric"]: result["expected"]} | result["also"]
-    per_class = [name for name in result["figures"] if name.count("/") > 1]
-    for name in dict.fromkeys([*expected, *(name for name in result["figures"] if name not in per_class)]):
-        got = result["figures"].get(name)
-        paper = expected.get(name)
-        tolerance = f" (tolerance {result['tolerance']:g})" if name == result["metric"] and paper is not None else ""
-        lines.append(
-            (
-                name,
-                "-" if paper is None else f"{paper:g}{tolerance}",
-                "-" if got is None else f"{got:.2f}",
-                result["verdict"] if name == result["metric"] else "",
-            )
+    expected = {result.metric: result.expected} | result.also
+    per_class = [name for name in result.figures if name.count("/") > 1]
+    for name in dict.fromkeys([*expected, *(name for name in result.figures if name not in per_class)]):
+        got, paper = result.figures.get(name), expected.get(name)
+        cells = (
+            "-" if paper is None else f"{paper:g} (tolerance {result.tolerance:g})",
+            "-" if got is None else f"{got:.2f}",
         )
+        lines.append((name, *cells, result.verdicts.get(name, "")))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    title = f"{result['recipe']}  {result['row'] or ''}".rstrip()
+    title = f"{result.recipe}  {result.row or ''}".rstrip()
     text = [
         "",
         title,
@@ -172,20 +204,21 @@ def table(result: dict[str, Any], experiment: Experiment, folder: RunFolder) -> 
     return "\n".join([*text, *_remarks(result, experiment), f"run: {folder.path}"])
 
 
-def _remarks(result: dict[str, Any], experiment: Experiment) -> list[str]:
-    remarks = []
-    if result["claim"]:
-        remarks.append(f"claim: {result['claim']}")
-    if result["changed"]:
-        remarks.append(f"stand-in, because it changes {', '.join(result['changed'])}")
-    if result["split"] != "test":
-        remarks.append(f"the data have no test split: measured on {result['split']}")
-    waiting = 0
-    for relation in experiment.card.relations:
-        verdict = result["relations"][relation.id]
-        waiting += verdict == "not run"
+def _remarks(result: Result, experiment: Experiment) -> Iterator[str]:
+    row = experiment.expected()
+    if result.claim:
+        yield f"claim: {result.claim}"
+    if result.printed:
+        yield f"the paper's {result.printed.told()}"
+    if result.trained:
+        yield f"weights of {result.trained.run}: {result.trained.recipe or 'unknown'}, {result.trained.steps:,} steps"
+    if result.changed:
+        yield f"stand-in, because it changes {', '.join(result.changed)}"
+    if row and result.split != row.split:
+        yield f"measured on {result.split}; the row's figure is of {row.split}"
+    verdict_of = {relation: result.relations[relation.id] for relation in experiment.card.relations}
+    for relation, verdict in verdict_of.items():
         if verdict != "not run":
-            remarks.append(f"relation {relation.id}: {verdict}  [{relation.expr}]")
-    if waiting:
-        remarks.append(f"{waiting} relation(s) wait for other rows: lit-vision recipes show {result['recipe']}")
-    return remarks
+            yield f"relation {relation.id}: {verdict}  [{relation.expr}]"
+    if waiting := list(verdict_of.values()).count("not run"):
+        yield f"{waiting} relation(s) wait for other rows: lit-vision recipes show {result.recipe}"

@@ -23,6 +23,8 @@ _IMAGES = {
     **{"train2014": 82_783, "val2014": 40_504, "minival2014": 5_000, "valminusminival2014": 35_504},
     "trainval35k": 118_287,
 }
+# In the words of cards; what is not here is for training.
+_OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val", "test-dev2017": "test-dev"}
 _PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
 
 
@@ -134,6 +136,11 @@ class COCO(BoxData):
         self.only = only
         ids, class_names = zip(*COCO_CATEGORIES, strict=True)
         super().__init__(class_names, pipeline, ids, **kwargs)
+
+    @property
+    def official_split(self) -> str:
+        """`minival` for val2017, `test-dev` for the server's split."""
+        return _OFFICIAL.get(self.names[self.test_split], "train")
 
     def readings(self) -> dict[str, Reading]:
         """Both splits, with the 80 categories."""

@@ -100,6 +100,11 @@ class DataModule(L.LightningDataModule, Generic[S]):
         return "test" if "test" in self.splits else "val"
 
     @property
+    def official_split(self) -> str:
+        """What `test` runs on, in the words of cards (`card.SPLITS`)."""
+        return self.test_split
+
+    @property
     def pipeline_config(self) -> dict[str, Any] | None:
         """Class path and arguments of a pipeline that was chosen here and not in the recipe; None for the recipe's."""
         return None

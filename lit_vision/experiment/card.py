@@ -4,15 +4,17 @@ Its use is told in `docs/architecture.md`. No torch here: listing two hundred ro
 """
 
 import dataclasses
-import types
-import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import relations
+from lit_vision.experiment import figures, relations, typed
+from lit_vision.experiment.figures import Better, Kind
+from lit_vision.experiment.relations import Reference
 
+PAPER = "paper"  # the source of a figure that the paper itself prints
 DEFAULT_TOLERANCE = 0.5  # percentage points, where a paper gives no spread of its own
 
 # Where a figure is measured. `minival` is the papers' name of COCO's val2017; servers hold the annotations of the last.
@@ -49,6 +51,12 @@ class Printed:
     best: float | None = None
     mean: float | None = None
     sd: float | None = None
+
+    def told(self) -> str:
+        """As text: `best 6.43, mean 6.61, standard deviation 0.16 of 5 runs`."""
+        named = {"best": self.best, "mean": self.mean, "standard deviation": self.sd}
+        known = [f"{name} {value:g}" for name, value in named.items() if value is not None]
+        return f"{', '.join(known)} of {self.runs} runs"
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ class Row:
     printed: Printed | None = None
     tolerance: float = DEFAULT_TOLERANCE
     split: str = ""
-    source: str = "paper"
+    source: str = PAPER
     deviations: list[str] = field(default_factory=list)
     stand_in: bool = False
     judged: bool = True
@@ -165,12 +173,13 @@ class Card:
         paper: arXiv identifier; empty for recipes of no paper.
         title: One line for listings.
         hardware: What the paper used, or what the recipe assumes.
-        metric: Logged name of the judged figure, in percent: the test pass of the last checkpoint on `split`.
+        metric: Logged name of the judged figure: the test pass of the last checkpoint on `split`.
         split: Where it is measured.
         deviations: What differs from the paper for every row.
         differs_from: The sibling recipe this one was copied from, and the dotted keys that differ.
         rows: By name, in the order of the table.
         relations: Claims that join rows.
+        figures: Figures of a metric that is not one of the suite's, by logged name.
     """
 
     paper: str = ""
@@ -182,6 +191,16 @@ class Card:
     differs_from: dict[str, list[str]] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     relations: list[Relation] = field(default_factory=list)
+    figures: dict[str, Kind] = field(default_factory=dict)
+
+    def better(self, metric: str) -> Better | None:
+        """Which way a figure is better; None if nothing declares it."""
+        return figures.better(metric, self.figures)
+
+    def printed(self, reference: Reference) -> float | None:
+        """The paper's figure that a relation refers to; None if it prints none."""
+        row = self.row(reference.row)
+        return row.value if reference.metric in ("", row.metric) else row.also.get(reference.metric)
 
     def row(self, name: str, recipe: str = "this recipe") -> Row:
         """The named row with the card's metric and split filled in.
@@ -210,7 +229,7 @@ def parse(content: Any, source: str) -> Card:
     Raises:
         InputError: Names file, key, what was expected and the nearest valid key.
     """
-    card: Card = build(Card, content, "card", source)
+    card: Card = typed.build(Card, content, "card", source)
     if not isinstance(content.get("paper", ""), str):
         raise InputError(f"{source}: card.paper must be quoted, or YAML reads a float: got {content['paper']!r}")
     check_rows(card, source)
@@ -221,8 +240,34 @@ def parse(content: Any, source: str) -> Card:
         seen.add(relation.id)
         for reference in relations.references(relation.expr, f"{source}: card.relations.{relation.id}"):
             if not reference.recipe:
-                card.row(reference.row, f"{source}: card.relations.{relation.id}: the card")
+                check_reference(reference, card, f"{source}: card.relations.{relation.id}")
     return card
+
+
+def check_reference(reference: Reference, card: Card, where: str) -> None:
+    """Checks that a relation names a row and a figure of this card, which runs or print it.
+
+    Raises:
+        InputError: Names the place and the nearest row or figure.
+    """
+    row = card.row(reference.row, f"{where}: the card")
+    figures.check(reference.metric or row.metric, where, card.figures)
+    if reference.printed and card.printed(reference) is None:
+        raise InputError(f"{where}: no paper prints {reference.metric or row.metric} of {reference.row!r}")
+    if row.quoted and not reference.printed:
+        raise InputError(f"{where}: {reference.row!r} is quoted and never runs; write paper({reference.row!r})")
+
+
+def check_classes(row: Row, class_names: Sequence[str], where: str) -> None:
+    """Checks that a row gives a figure for each class of its data, or for none.
+
+    Raises:
+        InputError: Tells both numbers.
+    """
+    if row.by_class and len(row.by_class) != len(class_names):
+        raise InputError(
+            f"{where}.by_class has {len(row.by_class)} figures, but the data have {len(class_names)} classes"
+        )
 
 
 def check_rows(card: Card, source: str) -> None:
@@ -233,6 +278,7 @@ def check_rows(card: Card, source: str) -> None:
     """
     if card.split not in SPLITS:
         raise InputError(f"{source}: card.split has no {card.split!r}; {nearest.hint(card.split, SPLITS)}")
+    figures.check(card.metric, f"{source}: card.metric", card.figures)
     defaults = [name for name, row in card.rows.items() if row.default]
     if len(defaults) > 1:
         raise InputError(f"{source}: card.rows has several with default: true: {', '.join(defaults)}; keep one")
@@ -247,6 +293,8 @@ def _check_row(name: str, row: Row, card: Card, where: str) -> None:
         raise InputError(f"{where}.tolerance must be positive, got {row.tolerance}")
     if row.split and row.split not in SPLITS:
         raise InputError(f"{where}.split has no {row.split!r}; {nearest.hint(row.split, SPLITS)}")
+    for metric in (*([row.metric] if row.metric else []), *row.also):
+        figures.check(metric, where, card.figures)
     ways = [key for key in ("quoted", "weights_of", "members") if getattr(row, key)]
     if len(ways) > 1 or (row.default and ways):
         raise InputError(f"{where} is one of default, {', '.join(ways)}; it cannot be several at once")
@@ -271,45 +319,3 @@ def _check_test(row: Row, card: Card, where: str) -> None:
                 f"{where}.set: {key} would change the training, but the row tests the weights of {parent!r};\n"
                 f"it may set {', '.join(TESTED_KEYS)}"
             )
-
-
-def build(kind: Any, content: Any, key: str, source: str) -> Any:
-    """One value of type `kind`: a dataclass, a container of such, or a scalar."""
-    if dataclasses.is_dataclass(kind):
-        return _build_dataclass(kind, content, key, source)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is dict and isinstance(content, dict):
-        return {str(name): build(arguments[1], value, f"{key}.{name}", source) for name, value in content.items()}
-    if origin is list and isinstance(content, list):
-        return [build(arguments[0], value, f"{key}[{index}]", source) for index, value in enumerate(content)]
-    if origin is types.UnionType:
-        return _build_union(arguments, content, key, source)
-    if kind is Any or (isinstance(kind, type) and isinstance(content, kind) and (kind is bool or content is not True)):
-        return content
-    if kind is float and isinstance(content, int) and not isinstance(content, bool):
-        return float(content)
-    expected = getattr(origin or kind, "__name__", str(kind))
-    raise InputError(f"{source}: {key} should be a {expected}, got {content!r}")
-
-
-def _build_union(kinds: tuple[Any, ...], content: Any, key: str, source: str) -> Any:
-    """The first kind that fits: `X | None`, or a text that may be a list."""
-    if content is None and type(None) in kinds:
-        return None
-    if isinstance(content, list):
-        kinds = tuple(kind for kind in kinds if typing.get_origin(kind) is list) or kinds
-    return build(kinds[0], content, key, source)
-
-
-def _build_dataclass(kind: Any, content: Any, key: str, source: str) -> Any:
-    if not isinstance(content, dict):
-        raise InputError(f"{source}: {key} should be a mapping, got {content!r}")
-    hints = typing.get_type_hints(kind)
-    for name in content:
-        if name not in hints:
-            raise InputError(f"{source}: {key} has no key {name!r}; {nearest.hint(str(name), hints)}")
-    for entry in dataclasses.fields(kind):
-        required = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
-        if required and entry.name not in content:
-            raise InputError(f"{source}: {key} needs the key {entry.name!r}")
-    return kind(**{name: build(hints[name], value, f"{key}.{name}", source) for name, value in content.items()})

@@ -1,6 +1,7 @@
 """Finding recipes by name and turning recipe, row, overlays and options into one configuration. No torch here."""
 
 import copy
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,12 @@ from typing import Any
 from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
-from lit_vision.experiment import compose, yamlio
+from lit_vision.experiment import compose, relations, yamlio
 from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
 OVERLAYS = "overlays"
+EDITED = "config.yaml"  # what is changed where a saved configuration was edited by hand, and no key tells how
 
 # What a machine may change without changing the experiment (`docs/architecture.md`, *Recipes*). Everything else that
 # differs from recipe and row turns a run into a stand-in.
@@ -23,10 +25,14 @@ HARDWARE = (
     *(f"trainer.{name}" for name in ("logger", "enable_progress_bar", "enable_model_summary", "log_every_n_steps")),
     *(f"trainer.{name}" for name in ("profiler", "default_root_dir", "deterministic", "plugins")),
     *(f"trainer.{name}" for name in ("val_check_interval", "num_sanity_val_steps", "accumulate_grad_batches")),
-    *(f"data.{name}" for name in ("root", "download")),
+    *(f"data.{name}" for name in ("root", "download", "overlap")),
     *(f"data.{name}" for name in ("num_workers", "max_per_device", "eval_batch_size", "seed")),
     *("model.channels_last", "model.compile", "seed_everything", "checkpoint", "ckpt_path"),
 )
+
+
+# Recipe, row, name of the mark: its date, code version, and what it stands on.
+Evidence = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 
 @dataclass
@@ -58,6 +64,18 @@ class Experiment:
     def expected(self) -> Row | None:
         """The row with the card's metric and split filled in; None where no row applies."""
         return self.card.row(self.row, self.name) if self.row else None
+
+    @property
+    def training(self) -> tuple[str, str | None]:
+        """Recipe and row whose training gives the weights that this experiment tests."""
+        weights_of = self.card.rows[self.row].weights_of if self.row in self.card.rows else ""
+        recipe, _, row = weights_of.rpartition(": ")
+        return recipe or self.name, row or self.row
+
+    def changes(self) -> Config:
+        """What was changed, with the values."""
+        values = compose.flatten(self.config)
+        return {key: "edited by hand" if key == EDITED else values.get(key) for key in self.changed}
 
     def record(self, keys: Iterable[str], source: str) -> None:
         """Notes who set some dotted keys; later notes come last."""
@@ -115,6 +133,26 @@ def read_card(name: str) -> Card:
     return cards.parse(yamlio.load(path).get("card", {}), str(path))
 
 
+def check_references(name: str) -> None:
+    """Checks what a card says of other recipes: rows whose weights it tests or joins, and rows of its relations.
+
+    Raises:
+        InputError: Names the place, and the nearest recipe, row or figure.
+    """
+    card, source = read_card(name), str(find(name))
+    for row, entry in card.rows.items():
+        recipe, _, parent = entry.weights_of.rpartition(": ")
+        named = [(recipe, parent)] if recipe else []
+        for other, theirs in (*named, *((member.recipe or name, member.row) for member in entry.members)):
+            if not read_card(other).row(theirs, other).trains:
+                raise InputError(f"{source}: card.rows.{row}: {theirs!r} of {other} trains nothing")
+    for relation in card.relations:
+        where = f"{source}: card.relations.{relation.id}"
+        for reference in relations.references(relation.expr, where):
+            if reference.recipe:
+                cards.check_reference(reference, read_card(reference.recipe), where)
+
+
 def every_row() -> Iterator[tuple[str, Card, str, Row]]:
     """All rows of all recipes: recipe name, card, row name, completed row."""
     for name in names():
@@ -123,10 +161,24 @@ def every_row() -> Iterator[tuple[str, Card, str, Row]]:
             yield name, card, row, card.row(row, name)
 
 
-def evidence() -> dict[str, dict[str, str]]:
-    """Evidence level by recipe and row, as derived into `evidence.json`."""
-    content: dict[str, dict[str, str]] = json.loads((folder() / "evidence.json").read_text(encoding="utf-8"))
+def evidence() -> Evidence:
+    """Marks by recipe and row, as derived into `evidence.json`; `docs/evidence.md` says what each means."""
+    content: Evidence = json.loads((folder() / "evidence.json").read_text(encoding="utf-8"))
     return content
+
+
+def marks(evidence: Evidence, recipe: str, row: str) -> list[str]:
+    """Names of a row's marks that have not expired; a decided claim with its verdict."""
+    found = {name: mark for name, mark in evidence.get(recipe, {}).get(row, {}).items() if "expired" not in mark}
+    return [f"claim ({_summed(mark['basis'])})" if name == "claim" else name for name, mark in found.items()]
+
+
+def _summed(verdicts: dict[str, str]) -> str:
+    """`holds`, or how many relations of a row hold: `2 of 3 hold`."""
+    held = sum(verdict.startswith("holds") for verdict in verdicts.values())
+    if len(verdicts) == 1:
+        return next(iter(verdicts.values())).partition(" (")[0]
+    return f"{held} of {len(verdicts)} hold"
 
 
 def resolve(
@@ -226,16 +278,46 @@ def _from_content(content: Config, source: str) -> Experiment:
     card_content = content.pop("card", None) or {}
     origin = content.pop("origin", None) or {}
     sources = dict.fromkeys(compose.flatten(content), source)
+    changed = list(origin.get("changed", []))
+    if "seal" in origin and origin["seal"] != seal(content, origin):
+        changed += [key for key in _edited_by_hand(content, origin) if key not in changed]
     return Experiment(
         name=origin.get("recipe", ""),
         card=cards.parse(card_content, source),
         row=origin.get("row"),
         config=content,
-        changed=list(origin.get("changed", [])),
+        changed=changed,
         sources=sources,
         card_content=card_content,
         copy_of=origin.get("copy_of", ""),
     )
+
+
+def identity(config: Config) -> str:
+    """Digest of a resolved configuration without hardware and seeds: runs with equal ones may be averaged."""
+    leaves = compose.flatten({key: value for key, value in config.items() if key not in ("card", "origin")})
+    kept = {key: value for key, value in leaves.items() if not is_hardware(key)}
+    return _digest(kept)
+
+
+def seal(config: Config, origin: Config) -> str:
+    """Digest of a saved configuration and of what it says it is, so that a later edit is noticed."""
+    return _digest([identity(config), *(origin.get(key) for key in ("recipe", "row", "changed"))])
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _edited_by_hand(config: Config, origin: Config) -> list[str]:
+    """What an edited configuration changed: the keys that differ from the recipe's row as it stands."""
+    recipe, row = origin.get("recipe"), origin.get("row")
+    if recipe not in names():
+        return [EDITED]
+    ours = compose.flatten(resolve([recipe], row).config)
+    theirs = compose.flatten(config)
+    keys = [key for key, value in ours.items() if theirs.get(key) != value and not is_hardware(key)]
+    return keys or [EDITED]
 
 
 def _apply_row(experiment: Experiment, row: str | None) -> None:

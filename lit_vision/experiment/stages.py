@@ -17,8 +17,7 @@ from typing import Any
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import card as cards
-from lit_vision.experiment import compose
+from lit_vision.experiment import compose, typed
 from lit_vision.experiment.card import Card
 from lit_vision.experiment.recipes import Experiment
 
@@ -64,7 +63,7 @@ def of(experiment: Experiment) -> list[Stage]:
     if not content:
         return []
     source = experiment.source_of(SECTION)
-    found: list[Stage] = cards.build(list[Stage], content, SECTION, source)
+    found: list[Stage] = typed.build(list[Stage], content, SECTION, source)
     _check(found, source)
     row = experiment.expected()
     return _until(found, row.until, f"{experiment.name}, row {experiment.row!r}") if row and row.until else found

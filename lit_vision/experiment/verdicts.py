@@ -1,16 +1,18 @@
-"""Verdicts on rows and relations (architecture §5). No torch here.
+"""Verdicts on the figures of rows; `relations` judges what joins rows. No torch here.
 
 A verdict is always of the last checkpoint, never of the best on test. A run that changed more than the hardware is a
 stand-in: it keeps the paper's number beside its own, but is never called reproduced or missed.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+from lit_vision.experiment import figures, intervals
 from lit_vision.experiment.card import SPLITS_OF_SERVERS, Row
+from lit_vision.experiment.figures import Better
 
-SEEDS_FOR_INTERVAL = 3
+SPLIT_KEY = "data.test"  # changing what is tested makes another figure, not another training
 
 
 class Verdict(StrEnum):
@@ -20,55 +22,99 @@ class Verdict(StrEnum):
     WITHIN_NOISE = "within noise"
     MISSED_BETTER = "missed (better)"
     MISSED_WORSE = "missed (worse)"
+    MISSED = "missed"
     NOT_RUN = "not run"
     STAND_IN = "stand-in"
     NO_NUMBER = "no number printed"
     SERVER = "needs the server"
+    OTHER_SPLIT = "other split"
+    NOT_JUDGED = "not judged"
+    QUOTED = "quoted"
 
 
-LOWER_IS_BETTER = ("error", "error5", "loss")
+COMPARED = frozenset(
+    {Verdict.REPRODUCED, Verdict.WITHIN_NOISE, Verdict.MISSED_BETTER, Verdict.MISSED_WORSE, Verdict.MISSED}
+)
+"""Verdicts beside which a difference to the paper's figure may stand."""
 
 
-def of_row(row: Row, values: Sequence[float | None], stand_in: bool = False) -> Verdict:
-    """Judges the runs of one row.
+def of_row(
+    row: Row,
+    values: Sequence[float | None],
+    stand_in: bool = False,
+    split: str = "",
+    scored: bool = False,
+    better: Better | None = None,
+) -> Verdict:
+    """Judges the runs of one row by its first figure.
 
     Args:
         row: The row with its value and tolerance.
         values: The judged figure of each seed; may be empty. None is a run that could not tell its figure: the server
             holds the annotations, or there was nothing to measure.
-        stand_in: The runs changed more than the hardware.
+        stand_in: The runs changed more than the hardware and the tested split.
+        split: Where the figures were measured; empty where that is not known.
+        scored: Whether the values are the server's.
+        better: Which way the figure is better; what the vocabulary says if None.
     """
+    if row.quoted:
+        return Verdict.QUOTED
     if not values:
         return Verdict.NOT_RUN
     if row.stand_in or stand_in:
         return Verdict.STAND_IN
-    if row.split in SPLITS_OF_SERVERS:
+    if split and row.split and split != row.split:
+        return Verdict.OTHER_SPLIT
+    if not row.judged:
+        return Verdict.NOT_JUDGED
+    if row.split in SPLITS_OF_SERVERS and not scored:
         return Verdict.SERVER
-    if row.value is None:
+    return of_figure(row.value, row.tolerance, values, better or figures.better(row.metric))
+
+
+def of_figure(
+    expected: float | None, tolerance: float, values: Sequence[float | None], better: Better | None
+) -> Verdict:
+    """Judges one figure of a row that may be judged.
+
+    Args:
+        expected: The paper's figure; None where it prints none.
+        tolerance: Accepted distance.
+        values: Ours, of each seed.
+        better: Which way it is better; None where nobody says.
+    """
+    if expected is None:
         return Verdict.NO_NUMBER
     known = [value for value in values if value is not None]
     if not known:
         return Verdict.NOT_RUN
-    distance = statistics.fmean(known) - row.value
+    distance = statistics.fmean(known) - expected
     # Nine digits: a figure exactly on the edge of its tolerance must not fall off it by binary rounding.
-    if round(abs(distance), 9) <= row.tolerance:
+    if round(abs(distance), 9) <= tolerance:
         return Verdict.REPRODUCED
-    if len(known) >= SEEDS_FOR_INTERVAL and abs(distance) - half_interval(known) <= row.tolerance:
+    if len(known) >= intervals.FEWEST and abs(distance) - intervals.half_width(known) <= tolerance:
         return Verdict.WITHIN_NOISE
-    lower_is_better = row.metric.rsplit("/", 1)[-1] in LOWER_IS_BETTER
-    return Verdict.MISSED_BETTER if (distance < 0) == lower_is_better else Verdict.MISSED_WORSE
+    if better not in ("lower", "higher"):
+        return Verdict.MISSED
+    return Verdict.MISSED_BETTER if (distance < 0) == (better == "lower") else Verdict.MISSED_WORSE
 
 
-def half_interval(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the mean, by Student's t."""
-    from scipy import special  # `scipy.stats` has the same quantile, and takes a second to import
+def of_further(
+    first: Verdict, expected: float, tolerance: float, values: Sequence[float | None], better: Better | None
+) -> Verdict:
+    """Judges a further figure of a row: where the first may not be judged, this may not either.
 
-    scale = statistics.stdev(values) / len(values) ** 0.5
-    return float(special.stdtrit(len(values) - 1, 0.975) * scale)
+    Args:
+        first: Verdict on the row's first figure.
+        expected: See `of_figure`, as the others.
+        tolerance: The row's.
+        values: Ours, of each seed.
+        better: Which way it is better.
+    """
+    judged = first in COMPARED or first is Verdict.NO_NUMBER
+    return of_figure(expected, tolerance, values, better) if judged else first
 
 
-def of_relation(holds: bool | None, stand_in: bool = False) -> str:
-    """Judges a relation: `holds`, `does not hold`, `not run`; said to be of stand-ins where any row is one."""
-    if holds is None:
-        return "not run"
-    return ("holds" if holds else "does not hold") + (" (stand-in)" if stand_in else "")
+def beyond_the_split(changed: Iterable[str]) -> bool:
+    """Whether more was changed than what is tested."""
+    return any(key != SPLIT_KEY for key in changed)

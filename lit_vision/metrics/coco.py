@@ -1,12 +1,13 @@
 """COCO's average precision and recall of boxes: the twelve figures, and those of each class."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lit_vision.experiment import figures
 from lit_vision.metrics import backends, cocoeval
 from lit_vision.metrics.detections import Floats
 from lit_vision.metrics.matches import ClassMetric, Interpolation, Matches
@@ -30,6 +31,7 @@ class CocoAP(ClassMetric):
         InputError: `max_detections` do not ascend, or an unknown backend.
     """
 
+    logs: ClassVar = figures.COCO
     figure = "ap50"
     interpolation: Interpolation = "101point"
 

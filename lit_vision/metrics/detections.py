@@ -13,6 +13,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_vision import distributed
 from lit_vision.errors import InputError
+from lit_vision.experiment import figures
 from lit_vision.types import Detections, Target
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,9 @@ class DetectionMetric(Metric):
 
     remembered: ClassVar[tuple[str, ...]] = ()
     """Attributes that `compute` sets beside its result."""
+
+    logs: ClassVar[figures.Group]
+    """What its figures are; each is named in `experiment/figures.py`."""
 
     is_differentiable = False
     higher_is_better = True

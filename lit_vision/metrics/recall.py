@@ -1,13 +1,14 @@
 """Recall of class-agnostic proposals, averaged over overlaps as COCO's AR, and as a curve over the overlap."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lit_vision.errors import InputError
+from lit_vision.experiment import figures
 from lit_vision.metrics import backends, cocoeval
 from lit_vision.metrics.detections import DetectionMetric, Evidence, Floats, Integers
 
@@ -34,6 +35,7 @@ class ProposalRecall(DetectionMetric):
         InputError: `max_proposals` do not ascend, or an unknown backend.
     """
 
+    logs: ClassVar = figures.PROPOSALS
     remembered = ("_recall",)
 
     def __init__(

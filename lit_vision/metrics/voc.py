@@ -1,12 +1,13 @@
 """Average precision as the PASCAL VOC development kits compute it."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lit_vision.errors import InputError
+from lit_vision.experiment import figures
 from lit_vision.metrics.detections import Evidence, Flags, Floats, Integers
 from lit_vision.metrics.matches import ClassMetric, Interpolation, Matches, average_precision, count_positives
 
@@ -36,6 +37,7 @@ class VocAP(ClassMetric):
         InputError: Unknown style, or an overlap outside (0, 1].
     """
 
+    logs: ClassVar = figures.VOC
     figure = "map"
 
     def __init__(

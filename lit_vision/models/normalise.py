@@ -109,7 +109,9 @@ def _clear_padding(images: Tensor, sizes: Tensor) -> Tensor:
 
 
 def _values(name: str, values: Sequence[float] | Tensor) -> Tensor:
-    tensor = torch.as_tensor(values, dtype=torch.float32).detach().clone()
+    # On the host even where a network is built for its shapes alone (`meta`): the values are looked at.
+    device = values.device if isinstance(values, Tensor) else "cpu"
+    tensor = torch.as_tensor(values, dtype=torch.float32, device=device).detach().clone()
     if tensor.ndim == 1:
         tensor = tensor[:, None, None]
     if tensor.ndim != 3 or tensor.shape[0] != 3:

@@ -13,8 +13,9 @@ from lit_vision.experiment import card as cards
 from lit_vision.experiment import yamlio
 from lit_vision.report import fields
 from lit_vision.runs import folder as runs
-from lit_vision.runs.folder import RunFolder
-from lit_vision.runs.trained import ANALYSES, TESTS
+from lit_vision.runs import scores
+from lit_vision.runs.folder import ANALYSES, TESTS, RunFolder
+from lit_vision.runs.scores import Score
 
 PAGES = ("config", "metrics", "diagnosis")  # of a run: what its pages are made of, beside result and state
 DIAGNOSIS = "diagnosis.json"
@@ -27,7 +28,7 @@ class Run:
 
     Attributes:
         path: The folder.
-        result: `result.json`; empty while the run is unfinished.
+        result: `result.json` as plain values, checked against `runs.results.Result`; empty while the run is unfinished.
         state: `run.json`: recipe, row, digest, W&B id.
     """
 
@@ -106,6 +107,16 @@ class Run:
         for number, line in enumerate(found, 1):
             _refuse(file, fields.fault_of_image(line), number)
         return found
+
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """What evaluation servers said of it, by split; empty without."""
+        return scores.read(self.path)
+
+    def figures_on(self, split: str) -> dict[str, Any]:
+        """Its figures; for the split of a server that has answered, the server's."""
+        own: dict[str, Any] = self.result["figures"]
+        return own | (self.scores[split].figures if split in self.scores else {})
 
     def curve(self, name: str) -> tuple[list[int], list[float]]:
         """Optimiser steps and values of one logged figure."""

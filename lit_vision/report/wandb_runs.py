@@ -62,7 +62,7 @@ def as_run(theirs: Any, project: str) -> Run:
     result = {
         "recipe": recipe,
         "row": name,
-        "where": row.where,
+        "where": row.place,
         "metric": row.metric,
         "value": figures.get(row.metric),
         "expected": row.value,

@@ -4,7 +4,6 @@ RUN/tests/<row slug>/      what another protocol says of the run's weights: conf
 RUN/analyses/<row slug>/   what an analysis found in them: result.json, arrays, plots
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 from lit_vision.experiment.compose import Config
 from lit_vision.runs import folder as runs
-from lit_vision.runs.folder import RunFolder
+from lit_vision.runs import results
+from lit_vision.runs.folder import ANALYSES, TESTS, RunFolder
+from lit_vision.runs.results import Result
 
-TESTS, ANALYSES = "tests", "analyses"
 PLOT, ARRAYS = "plot.png", "arrays.npz"  # what an analysis leaves beside its result
 
 
@@ -32,36 +32,36 @@ class Trained:
 
     folder: RunFolder
     config: Config
-    result: dict[str, Any]
+    result: Result
 
     @property
     def seed(self) -> int | None:
         """Seed of the training."""
-        seed: int | None = self.result.get("seed")
-        return seed
+        return self.result.seed
 
     @property
     def changed(self) -> dict[str, Any]:
         """Keys and values that the training changed beyond the hardware."""
-        return dict(self.result["changed"])
+        return dict(self.result.changed)
 
     @property
     def stand_in(self) -> bool:
         """Whether the training may not be held against the paper."""
-        return bool(self.result["stand_in"])
+        return self.result.stand_in
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> results.Trained:
         """What a later result says of the training that it tested."""
-        return {
-            "recipe": self.result["recipe"],
-            "row": self.result["row"],
-            "run": str(self.folder.path),
-            "digest": self.folder.state.get("digest"),
-            "seed": self.seed,
-            "steps": self.result.get("steps"),
-            "changed": self.changed,
-        }
+        return results.Trained(
+            recipe=self.result.recipe,
+            row=self.result.row,
+            run=str(self.folder.path),
+            digest=self.result.digest,
+            seed=self.seed,
+            steps=self.result.steps,
+            changed=self.changed,
+            data=str(self.result.data.get("fingerprint") or ""),
+        )
 
     def test(self, row: str) -> RunFolder:
         """Where a test of a row goes."""
@@ -90,7 +90,7 @@ def of_run(path: Path, recipe: str, row: str, option: str = "--run") -> Trained:
     if not folder.finished or not folder.config.is_file():
         raise InputError(f"{option} {path} is not finished; continue it with lit-vision fit --run {path}")
     found = _read(folder)
-    theirs = (found.result["recipe"], found.result["row"])
+    theirs = (found.result.recipe, found.result.row)
     if theirs != (recipe, row):
         raise InputError(
             f"{option} {path} is a run of {theirs[0]}, row {theirs[1]!r}, but the weights asked for are those of\n"
@@ -107,13 +107,9 @@ def find(recipe: str, row: str, root: Path = runs.ROOT) -> Iterator[Trained]:
         folder = RunFolder(path)
         if folder.finished and folder.last.is_file() and folder.config.is_file():
             found = _read(folder)
-            if found.result["row"] == row:  # names that differ may share a folder
+            if found.result.row == row:  # names that differ may share a folder
                 yield found
 
 
 def _read(folder: RunFolder) -> Trained:
-    try:
-        result = json.loads(folder.result.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
-        raise InputError(f"{folder.result} is damaged; restore it, or train the row again") from None
-    return Trained(folder, yamlio.load(folder.config), result)
+    return Trained(folder, yamlio.load(folder.config), results.read(folder.result))

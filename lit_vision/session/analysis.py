@@ -1,5 +1,6 @@
 """One look at trained weights: builds network and data, and leaves figures, arrays and a plot beside the run."""
 
+import dataclasses
 import io
 import math
 import platform
@@ -16,13 +17,14 @@ from lit_vision import build, launch
 from lit_vision.analyses.base import Analysis, Findings
 from lit_vision.callbacks.verdict import PACKAGES, hardware, table
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, verdicts, yamlio
+from lit_vision.experiment import compose, recipes, verdicts, yamlio
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.runs import durable, results, versions
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
+from lit_vision.runs.results import Result
 from lit_vision.runs.trained import ARRAYS, PLOT, Trained
 from lit_vision.session import saved, weights
 from lit_vision.session.assembler import Assembler, assemble
@@ -55,10 +57,11 @@ def run(experiment: Experiment, trained: Trained, trust_code: bool) -> int:
     durable.write_text(folder.config, yamlio.dump(saved.in_folder(experiment, config)))
     _write(folder, analysis, findings, f"{experiment.name}, {experiment.row}")
     result = _result(experiment, trained, assembler, findings, time.monotonic() - started)
-    runs.write_json(folder.result, result)
+    results.write(folder.result, result)
     # The result must be on disk before relations are judged: it is one of their inputs.
-    result["relations"] = results.judge_relations(experiment.card, experiment.name, result["changed"])
-    runs.write_json(folder.result, result)
+    relations = results.judge_relations(experiment.card, experiment.name, result.changed)
+    result = dataclasses.replace(result, relations=relations)
+    results.write(folder.result, result)
     _log(assembler, trained, experiment, result, folder)
     print(table(result, experiment, folder))
     return 0
@@ -105,53 +108,53 @@ def _write_whole(path: Path, save: Callable[[io.BytesIO], object]) -> None:
 
 def _result(
     experiment: Experiment, trained: Trained, assembler: Assembler, findings: Findings, seconds: float
-) -> dict[str, Any]:
+) -> Result:
     row = experiment.expected()
     assert row is not None
     data: Any = assembler.datamodule
     named = {f"{PREFIX}{name}": value for name, value in findings.figures.items()}
     figures = {name: value if math.isfinite(value) else None for name, value in named.items()}
-    flat = compose.flatten(experiment.config)
-    changed = trained.changed | {key: flat.get(key) for key in experiment.changed}
+    changed = trained.changed | experiment.changes()
     stand_in = row.stand_in or trained.stand_in or bool(changed)
     value = figures.get(row.metric)
-    return {
-        "recipe": experiment.name,
-        "row": experiment.row,
-        "where": row.place,
-        "metric": row.metric,
-        "value": value,
-        "expected": row.value,
-        "tolerance": row.tolerance,
-        "claim": row.claim,
-        "also": row.also,
-        "split": data.test_split,
-        "verdict": str(verdicts.of_row(row, [value], stand_in)),
-        "stand_in": stand_in,
-        "changed": changed,
-        "figures": figures,
-        "seed": trained.seed,
-        "steps": trained.identity["steps"],
-        "samples_seen": 0,
-        "duration_s": round(seconds, 1),
-        "data": {"name": type(data).__name__, "fingerprint": data.fingerprint()},
-        "hardware": hardware(assembler.trainer),
-        "code": versions.code(),
-        "packages": {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "card": experiment.card_content,
-        "trained": trained.identity,
-    }
+    verdict = str(verdicts.of_row(row, [value], stand_in, better=experiment.card.better(row.metric)))
+    return Result(
+        recipe=experiment.name,
+        row=experiment.row,
+        metric=row.metric,
+        figures=figures,
+        changed=changed,
+        stand_in=stand_in,
+        seed=trained.seed,
+        digest=recipes.identity(experiment.config),
+        trained=trained.identity,
+        where=row.place,
+        value=value,
+        expected=row.value,
+        tolerance=row.tolerance,
+        claim=row.claim,
+        also=row.also,
+        split=data.official_split,
+        verdict=verdict,
+        verdicts={row.metric: verdict},
+        steps=trained.identity.steps,
+        samples_seen=0,
+        duration_s=round(seconds, 1),
+        data={"name": type(data).__name__, "fingerprint": data.fingerprint()},
+        hardware=hardware(assembler.trainer),
+        code=versions.code(),
+        packages={name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        card=experiment.card_content,
+    )
 
 
-def _log(
-    assembler: Assembler, trained: Trained, experiment: Experiment, result: dict[str, Any], folder: RunFolder
-) -> None:
+def _log(assembler: Assembler, trained: Trained, experiment: Experiment, result: Result, folder: RunFolder) -> None:
     """Figures and plot go to the training's run in W&B, under the analysis' row."""
     for logger in assembler.trainer.loggers:
         if isinstance(logger, Wandb):
             run_id = trained.folder.state.get("wandb_id", "")
             logger.describe(trained.folder.path, run_id, wandb_identity.of(trained.config))
             prefix = runs.slug(experiment.row or "")
-            logger.summarise({f"{prefix}/{name}": value for name, value in result["figures"].items()})
+            logger.summarise({f"{prefix}/{name}": value for name, value in result.figures.items()})
             logger.log_picture(f"{prefix}/plot", folder.path / PLOT)
             logger.finish()

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from lit_vision.experiment import card as cards
 from lit_vision.experiment import names as check
 from lit_vision.experiment import stages
 from lit_vision.experiment.recipes import Experiment
@@ -23,9 +24,18 @@ def facts(experiment: Experiment) -> dict[str, str]:
     model: Any = assembler.model
     data: Any = assembler.datamodule
     network = getattr(model, "network", model)
+    row = experiment.expected()
+    if row:
+        cards.check_classes(row, data.class_names, f"{experiment.name}: card.rows.{experiment.row}")
     found = {"recipe": experiment.name, "row": experiment.row or "-"}
-    if (row := experiment.expected()) and row.value is not None:
-        found["expected"] = f"{row.metric} {row.value:g}, tolerance {row.tolerance:g}, on {row.split} ({row.where})"
+    if row and row.value is not None:
+        where = row.place or row.source
+        found["expected"] = f"{row.metric} {row.value:g}, tolerance {row.tolerance:g}, on {row.split} ({where})"
+    if row and row.by_class:
+        named = zip(data.class_names, row.by_class, strict=True)
+        found["by class"] = ", ".join(f"{name} {value:g}" for name, value in named)
+    if row and row.printed:
+        found["printed"] = row.printed.told()
     found["parameters"] = f"{counts.parameters(network):,}"
     size = getattr(data.pipeline, "input_size", None)
     if size and network is not model:

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from lit_vision.experiment import compose
+from lit_vision.experiment import compose, recipes
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.runs import versions
 
@@ -11,6 +11,7 @@ from lit_vision.runs import versions
 def in_folder(experiment: Experiment, config: compose.Config) -> compose.Config:
     """What `config.yaml` holds: the resolved configuration, what it stands for and where it came from."""
     origin = _origin(experiment) | {"code": versions.code()}
+    origin["seal"] = recipes.seal(config, origin)
     return {"card": experiment.card_content, "origin": origin} | config
 
 

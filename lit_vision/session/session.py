@@ -13,7 +13,7 @@ import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from lit_vision import console, launch
-from lit_vision.callbacks import preemption
+from lit_vision.callbacks import preemption, provenance
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
@@ -22,6 +22,7 @@ from lit_vision.callbacks.gallery import Gallery
 from lit_vision.callbacks.kept import Keep
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
 from lit_vision.callbacks.progress import RunProgress
+from lit_vision.callbacks.provenance import Provenance
 from lit_vision.callbacks.random_state import RandomStates
 from lit_vision.callbacks.same_data import SameData
 from lit_vision.callbacks.throughput import Throughput
@@ -29,7 +30,8 @@ from lit_vision.callbacks.verdict import Verdict
 from lit_vision.callbacks.workspace import Workspace
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, yamlio
+from lit_vision.experiment import card as cards
+from lit_vision.experiment import compose, recipes
 from lit_vision.experiment import names as check
 from lit_vision.experiment import stages as listed_stages
 from lit_vision.experiment.recipes import Experiment
@@ -38,7 +40,7 @@ from lit_vision.models import counts
 from lit_vision.runs import claim, durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, limits, preparation, quiet, rows, saved, starting
+from lit_vision.session import folders, limits, origins, preparation, quiet, rows, saved, starting
 from lit_vision.session.assembler import assemble
 from lit_vision.session.request import Request
 from lit_vision.tasks.task import Task
@@ -80,12 +82,6 @@ class PartOf:
     run: str = ""
     saved: compose.Config | None = None
     start: Mapping[str, Path] = field(default_factory=dict)
-
-
-def resolved(experiment: Experiment) -> str:
-    """The configuration with card, origin and all defaults, as a run's `config.yaml` would hold it."""
-    check.names(experiment)
-    return yamlio.dump(saved.in_folder(experiment, assemble(experiment, []).resolved()))
 
 
 class Session:
@@ -159,12 +155,17 @@ class Session:
             self.claim = claim.Claim(folder.path)
         choose = folders.to_train_from if self.training else folders.to_evaluate
         self.ckpt_path = choose(self.request, folder)
+        if self.request.verb == "test":
+            origins.refuse_untrained(self.experiment, self.config, self.ckpt_path)
         later = not self.training and folder.last.is_file()
         place = self.place = folders.beside(folder, self.experiment) if later else folder
-        changed = compose.flatten(self.experiment.config)
+        changed, identity = self.experiment.changes(), recipes.identity(self.config)
+        trained = origins.of(self.ckpt_path) if self.ckpt_path and launch.rank() == 0 else None
+        changed |= provenance.of_training(trained, self.experiment) if trained else {}
         keep = Keep(**(self.config.get("checkpoint") or {}))
         self.callbacks += [
             SameData(folder, beside=later),
+            Provenance(self.experiment, identity, changed, self.contents),
             RandomStates(),
             LastCheckpoint(folder.checkpoints, self.contents, keep),
             FiniteLoss(folder.path, NonFinite(**(self.config.get("nonfinite") or {}))),
@@ -174,7 +175,7 @@ class Session:
             Throughput(),
             Workspace(place),
             # Last, for its `result.json` says that the run is finished.
-            Verdict(self.experiment, place, {key: changed.get(key) for key in self.experiment.changed}),
+            Verdict(self.experiment, place, changed, identity, None if self.training else trained),
         ]
 
     def _build(self) -> None:
@@ -201,6 +202,8 @@ class Session:
         """The class count comes from the data; a recipe that says otherwise is an error naming both."""
         said = compose.flatten(self.experiment.config)
         data: Any = self.assembler.datamodule
+        if (row := self.experiment.expected()) and not self.experiment.changed:
+            cards.check_classes(row, data.class_names, f"{self.experiment.name}: card.rows.{self.experiment.row}")
         key = "model.network.num_classes"
         if key in said and said[key] != data.num_classes:
             raise InputError(

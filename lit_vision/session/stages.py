@@ -17,8 +17,7 @@ from lit_vision.experiment.recipes import Experiment
 from lit_vision.experiment.stages import Stage
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, limits, proposing
-from lit_vision.session.assembler import assemble
+from lit_vision.session import folders, limits, proposing, resolution
 from lit_vision.session.request import Request
 from lit_vision.session.session import PartOf, Session
 
@@ -42,7 +41,8 @@ def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
     for experiment in experiments:
         check.names(experiment)
         limits.refuse(experiment, asked.verb == "fit")
-    saved = _saved(whole, len(listed))
+    # What the run's `config.yaml` holds and its digest covers.
+    saved = resolution.resolved(whole, names[-1])
     if asked.verb != "fit" and not asked.run:
         raise InputError(
             f"{whole.name} is trained in stages ({', '.join(names)}); give the run to {asked.verb} by --run DIR"
@@ -61,13 +61,6 @@ def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
         console.say(f"stage {names[-1]}, the last of {len(names)}")
     last = dataclasses.replace(asked, run=str(folder.path))
     return _session(places[-1], folder, last, saved).run()
-
-
-def _saved(whole: Experiment, count: int) -> compose.Config:
-    """What the run's `config.yaml` holds and its digest covers: the recipe with all defaults, and its stages."""
-    listed = whole.config[stages.SECTION][:count]
-    plain = {key: value for key, value in whole.config.items() if key != stages.SECTION}
-    return assemble(dataclasses.replace(whole, config=plain), []).resolved() | {stages.SECTION: listed}
 
 
 def _folder_of(folder: RunFolder, name: str) -> Path:

@@ -16,7 +16,7 @@ from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.verdict import Verdict
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, yamlio
+from lit_vision.experiment import compose, recipes, yamlio
 from lit_vision.experiment.compose import Config
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
@@ -56,13 +56,6 @@ class Test:
         return theirs | own
 
     @property
-    def about(self) -> dict[str, Any]:
-        """What the result says of the trainings."""
-        identities = [member.identity for member in self.members]
-        found = {"members": identities} if self.is_ensemble else {"trained": identities[0]}
-        return found | {"samples_seen": 0}  # in training, which this is none of
-
-    @property
     def is_ensemble(self) -> bool:
         """Whether the row joins several trainings."""
         return bool(self.experiment.card.rows[self.experiment.row or ""].members)
@@ -75,7 +68,7 @@ def run(test: Test) -> int:
     assembler = assemble(test.experiment, callbacks)
     config = assembler.resolved()
     if test.verb != "validate":
-        callbacks += _writers(test)
+        callbacks += _writers(test, config)
     assembler.build()
     _join(assembler, test)
     if test.verb != "validate":
@@ -105,14 +98,23 @@ def new_folder(experiment: Experiment, named: str | None) -> RunFolder:
     return folder
 
 
-def _writers(test: Test) -> list[L.Callback]:
+def _writers(test: Test, config: Config) -> list[L.Callback]:
     path = test.folder.path
+    identities = [member.identity for member in test.members]
     stand_in = any(member.stand_in for member in test.members)
     return [
         DetectionFiles(path),
         Gallery(path),
         Diagnosis(path),
-        Verdict(test.experiment, test.folder, test.changed, test.about, stand_in),
+        Verdict(
+            test.experiment,
+            test.folder,
+            test.changed,
+            recipes.identity(config),
+            None if test.is_ensemble else identities[0],
+            identities if test.is_ensemble else (),
+            stand_in,
+        ),
     ]
 
 

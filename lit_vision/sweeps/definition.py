@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import yamlio
+from lit_vision.experiment import figures, recipes, yamlio
+from lit_vision.experiment.figures import Kind
 from lit_vision.runs import folder as runs
 from lit_vision.sweeps import parameters
 from lit_vision.sweeps.parameters import Parameter
@@ -122,7 +124,7 @@ def _parse(content: dict[str, Any], source: str) -> Sweep:
     method = content.get("method")
     if method not in METHODS:
         raise InputError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
-    metric = _metric(content.get("metric"))
+    metric = _metric(content.get("metric"), _declared(content.get("command")))
     given = content.get("parameters")
     if not isinstance(given, dict) or not given:
         raise InputError("parameters is missing or empty; it maps dotted keys to {values: […]} or {min: …, max: …}")
@@ -151,7 +153,17 @@ def _refuse(content: dict[str, Any]) -> None:
             raise InputError(f"{key} is no key of a sweep file; {nearest.hint(str(key), (*_TAKEN, *_SERVER))}")
 
 
-def _metric(content: Any) -> dict[str, Any]:
+def _declared(command: Any) -> dict[str, Kind]:
+    """Figures that the card of the command's recipe declares."""
+    words = list(map(str, command)) if isinstance(command, list) else []
+    recipe = next((word for before, word in pairwise(words) if before == "--config"), None)
+    try:
+        return recipes.read_card(recipe).figures if recipe else {}
+    except InputError:
+        return {}  # said when the command is checked; a sweep whose recipe is gone still shows its trials
+
+
+def _metric(content: Any, own: dict[str, Kind]) -> dict[str, Any]:
     if not isinstance(content, dict) or not isinstance(content.get("name"), str):
         raise InputError("metric is missing; trials are ranked by it: metric: {name: val/error, goal: minimize}")
     goal = content.get("goal", "minimize")
@@ -159,6 +171,7 @@ def _metric(content: Any) -> dict[str, Any]:
         raise InputError(f"metric.goal is {goal!r}; expected minimize or maximize")
     for key in content.keys() - {"name", "goal"}:
         raise InputError(f"metric.{key} is not taken by the local engine; leave it out, or use wandb agent")
+    figures.check(content["name"], "metric.name", own)
     return content
 
 

@@ -1,7 +1,7 @@
 """The classification task: batches to losses, metrics to log names. It translates and does nothing else."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric, Metric, MetricCollection
 
 from lit_vision import distributed
+from lit_vision.experiment import figures
 from lit_vision.metrics.error import ErrorRate
 from lit_vision.metrics.mean import ExactMean
 from lit_vision.models.classifier import Classifier
@@ -29,6 +30,7 @@ class Classification(Task):
         network: The classifier.
         optimizer: Makes the optimiser from parameter groups.
         schedule: Makes the learning-rate schedule from the optimiser; None keeps the rate.
+        metrics: What is evaluated; top-1 error if None, and top-5 error where there are more than five classes.
         no_decay: Kinds of parameters exempt from weight decay: `norm`, `bias`, `slope`.
         bias_rate: Factor of the learning rate of biases outside norm layers; Caffe's networks have 2.
         class_names: Names of the classes; the data's.
@@ -37,6 +39,7 @@ class Classification(Task):
     """
 
     looks_by = ClassProtocol
+    logs: ClassVar = figures.LOSSES
     network: Classifier
     protocol: ClassProtocol
 
@@ -45,6 +48,7 @@ class Classification(Task):
         network: Classifier,
         optimizer: OptimizerCallable,
         schedule: ScheduleCallable | None = None,
+        metrics: Sequence[Metric] | None = None,
         no_decay: Sequence[optim.Exempt] = (),
         bias_rate: float = 1.0,
         class_names: Sequence[str] | None = None,
@@ -54,7 +58,7 @@ class Classification(Task):
         super().__init__(network, optimizer, schedule, no_decay, bias_rate, class_names, channels_last)
         if compile:
             self.network.compile()
-        self.val_metrics = metrics("val/", network.num_classes)
+        self.val_metrics = collection("val/", metrics, network.num_classes)
         self.test_metrics = self.val_metrics.clone(prefix="test/")
         self.train_metrics = self.val_metrics.clone(prefix="train/")
         self.val_loss, self.test_loss, self.train_loss = ExactMean(), ExactMean(), MeanMetric()
@@ -174,10 +178,14 @@ def _counts(metric: Metric) -> dict[str, Any]:
     return {name: state.cpu() for name, state in states.items()}
 
 
-def metrics(prefix: str, num_classes: int) -> MetricCollection:
-    """Top-1 error, and top-5 error where there are more than five classes."""
-    found = {"error": ErrorRate(num_classes)}
-    if num_classes > 5:
-        found["error5"] = ErrorRate(num_classes, top_k=5)
-    # Compute groups would merge the two, whose states differ; the check costs a pass over the first batch.
-    return MetricCollection(dict(found), prefix=prefix, compute_groups=False)
+def collection(prefix: str, chosen: Sequence[Metric] | None, num_classes: int) -> MetricCollection:
+    """The chosen metrics by name: top-1 error, and top-5 error where there are more than five classes, if None."""
+    if chosen is None:
+        chosen = [ErrorRate(num_classes), *([ErrorRate(num_classes, top_k=5)] if num_classes > 5 else [])]
+    named: dict[str, Metric | MetricCollection] = {}
+    for metric in chosen:
+        if getattr(metric, "num_classes", 0) is None:
+            metric.num_classes = num_classes
+        named[str(getattr(metric, "name", type(metric).__name__.lower()))] = metric
+    # Compute groups would merge errors of several guesses, whose states differ; the check costs a pass over a batch.
+    return MetricCollection(named, prefix=prefix, compute_groups=False)

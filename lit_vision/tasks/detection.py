@@ -1,13 +1,14 @@
 """The detection task: batches to losses, detections to figures. It translates and does nothing else."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 from torchmetrics import Metric
 
+from lit_vision.experiment import figures
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.models.detector import Detector
 from lit_vision.ops import pixels
@@ -36,6 +37,7 @@ class Detection(Task):
     """
 
     looks_by = BoxProtocol
+    logs: ClassVar = figures.LOSSES | figures.PARTS_OF_LOSS
     network: Detector
     protocol: BoxProtocol
 

@@ -1,11 +1,12 @@
 """How signals and gradients travel through deep rectified networks at initialisation (rectifiers paper, Section 2.2)."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import lightning as L
 import torch
 from torch import Tensor, nn
 
+from lit_vision.experiment import figures
 from lit_vision.metrics.mean import ExactMean
 from lit_vision.ops import init
 from lit_vision.types import Batch
@@ -25,6 +26,8 @@ class SignalPropagation(L.LightningModule):
         depth: Rectified layers, L.
         width: Units of each layer, n.
     """
+
+    logs: ClassVar = figures.SLOPES
 
     def __init__(self, init: Rule = "he", depth: int = 30, width: int = 512) -> None:
         super().__init__()

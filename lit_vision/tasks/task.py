@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lit_vision import distributed
 from lit_vision.errors import InputError
+from lit_vision.experiment import figures
 from lit_vision.models import norm
 from lit_vision.models.weights import preprocessing
 from lit_vision.protocols.base import Protocol
@@ -41,6 +42,8 @@ class Task(L.LightningModule):
 
     looks_by: ClassVar[type[Protocol]]
     protocol: Any
+    logs: ClassVar[figures.Group]
+    """What it logs beside the figures of its metrics."""
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 from lit_vision import terminal
 from lit_vision.errors import InputError
+from lit_vision.experiment import card as cards
 from lit_vision.experiment import recipes, yamlio
 from lit_vision.experiment.card import Card, Row
 from lit_vision.verbs.arguments import Parser
@@ -16,7 +17,7 @@ def run(argv: Sequence[str]) -> int:
     """Runs one of the three; returns the exit code."""
     arguments = _parser().read(argv)
     if arguments.action == "ls":
-        print(_list(arguments.paper, arguments.json))
+        print(_list(arguments.paper, arguments.json, arguments.quoted))
     elif arguments.action == "show":
         print(_show(arguments.recipe, arguments.row))
     else:
@@ -30,6 +31,7 @@ def _parser() -> Parser:
     listing = actions.add_parser("ls", help="every row with the value it is judged by, and whose it is")
     listing.add_argument("--paper", help="a folder of recipes (resnet) or an arXiv id (1512.03385)")
     listing.add_argument("--json", action="store_true", help="one object a row")
+    listing.add_argument("--quoted", action="store_true", help="also lines that the papers quote and nobody runs")
     show = actions.add_parser("show", help="resolved YAML, parameters, multiply-adds, schedule")
     show.add_argument("recipe")
     show.add_argument("--row")
@@ -40,20 +42,21 @@ def _parser() -> Parser:
     return parser
 
 
-def rows(paper: str | None = None) -> list[dict[str, Any]]:
+def rows(paper: str | None = None, quoted: bool = False) -> list[dict[str, Any]]:
     """Every row as a flat object.
 
     Args:
         paper: Keeps one top folder or one arXiv id.
+        quoted: Keeps quoted lines too.
 
     Raises:
         InputError: If no recipe belongs to the paper.
     """
-    levels = recipes.evidence()
+    evidence = recipes.evidence()
     found = [
-        _entry(recipe, card, name, row, levels)
+        _entry(recipe, card, name, row, evidence)
         for recipe, card, name, row in recipes.every_row()
-        if paper in (None, card.paper, recipe.split("/")[0])
+        if paper in (None, card.paper, recipe.split("/")[0]) and (quoted or not row.quoted)
     ]
     if paper and not found:
         folders = sorted({name.split("/")[0] for name in recipes.names()})
@@ -61,46 +64,64 @@ def rows(paper: str | None = None) -> list[dict[str, Any]]:
     return found
 
 
-def _entry(recipe: str, card: Card, name: str, row: Row, levels: dict[str, dict[str, str]]) -> dict[str, Any]:
+def _entry(recipe: str, card: Card, name: str, row: Row, evidence: recipes.Evidence) -> dict[str, Any]:
     return {
         "recipe": recipe,
         "row": name,
         "paper": card.paper,
-        "where": row.where,
+        "where": row.place,
         "metric": row.metric,
         "value": row.value,
-        "tolerance": row.tolerance if row.value is not None else None,
-        "source": row.source if row.value is not None else None,
+        "tolerance": row.tolerance if row.value is not None and not row.quoted else None,
+        "source": row.quoted or row.source,
         "stand_in": row.stand_in,
-        "evidence": levels.get(recipe, {}).get(name, "E0"),
+        "quoted": bool(row.quoted),
+        "marks": recipes.marks(evidence, recipe, name),
     }
 
 
-def _list(paper: str | None, as_json: bool) -> str:
-    found = rows(paper)
+def _list(paper: str | None, as_json: bool, quoted: bool) -> str:
+    found = rows(paper, quoted)
     if as_json:
         return json.dumps(found, indent=1, ensure_ascii=not terminal.takes_unicode())
-    cells = [("recipe", "row", "where", "metric", "value", "evidence", "whose value")]
+    cells = [("recipe", "row", "where", "metric", "paper's value", "other value", "marks")]
     for entry in found:
-        value, source = "-", "-"
-        if entry["value"] is not None:
-            value, source = f"{entry['value']:g} (tolerance {entry['tolerance']:g})", entry["source"]
-        cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], value, entry["evidence"], source))
+        value = "-" if entry["value"] is None else f"{entry['value']:g}"
+        value += "" if entry["tolerance"] is None else f" (tolerance {entry['tolerance']:g})"
+        # No value that no paper prints may stand under the paper's name.
+        told = (value, "-") if entry["source"] == cards.PAPER or entry["quoted"] else ("-", _of(value, entry["source"]))
+        cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], *told, ", ".join(entry["marks"])))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells
     )
 
 
+def _of(value: str, source: str) -> str:
+    return value if value == "-" else f"{value} ({source})"
+
+
 def _show(name: str, row: str | None) -> str:
+    known = recipes.read_card(name)
+    if row and known.row(row, name).quoted:
+        return _quoted(name, row, known)
+    recipes.check_references(name)
     experiment = recipes.resolve([name], row)
     from lit_vision.session.describe import facts
+    from lit_vision.session.resolution import resolved
 
     card = {key: value for key, value in experiment.card_content.items() if key not in ("rows", "relations")}
     told = experiment.card_content.get("rows", {}).get(experiment.row, {})
-    content = {"card": card | {"row": {experiment.row: told}}} | experiment.config
+    content = {"card": card | {"row": {experiment.row: told}}} | resolved(experiment)
     lines = [f"# {label}: {value}" for label, value in facts(experiment).items()]
     return "\n".join([*lines, "", yamlio.dump(content).rstrip()])
+
+
+def _quoted(name: str, row: str, card: Card) -> str:
+    """A line that has nothing to resolve: what the paper prints, and that it never runs."""
+    entry = card.row(row, name)
+    told = f"{entry.metric} {entry.value:g}" if entry.value is not None else entry.claim
+    return f"# recipe: {name}\n# row: {row}\n# quoted: {entry.quoted}; nothing runs\n# {entry.place}: {told}"
 
 
 def _copy(name: str, row: str | None, destination: Path) -> None:

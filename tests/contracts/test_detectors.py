@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lit_vision import models
+from lit_vision.experiment import figures
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.detector import Detector
@@ -99,6 +100,7 @@ def test_losses_are_finite_and_reach_every_trainable_parameter(detector, targets
     losses = net.loss(batch(*targets()))
     assert all(loss.shape == () and loss.dtype == torch.float32 for loss in losses.values())
     assert all(torch.isfinite(loss) for loss in losses.values()), losses
+    assert losses.keys() <= figures.VOCABULARY.keys()
     sum(losses.values()).backward()
     trainable = {name: p for name, p in net.named_parameters() if p.requires_grad}
     assert [name for name, p in trainable.items() if p.grad is None] == []

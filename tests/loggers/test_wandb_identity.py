@@ -5,7 +5,10 @@ import pytest
 from lit_vision.loggers import wandb_identity
 
 SAVED = {
-    "card": {"paper": "1512.03385", "rows": {"resnet-20": {"where": "Table 6" + "x" * 80, "value": 8.75}}},
+    "card": {
+        "paper": "1512.03385",
+        "rows": {"resnet-20": {"where": "Table 6" + "x" * 80, "value": 8.75, "default": True}},
+    },
     "origin": {"recipe": "resnet/cifar10", "row": "resnet-20", "changed": ["trainer.max_steps"], "code": "0.1.0+abc"},
     "seed_everything": 3,
     "trainer": {

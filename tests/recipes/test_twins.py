@@ -48,7 +48,8 @@ def rows(recipe):
     """All rows of a recipe, those that do not run by default marked."""
     return [
         pytest.param(row, marks=() if row in BY_DEFAULT[recipe] else pytest.mark.slow)
-        for row in recipes.read_card(recipe).rows
+        for row, entry in recipes.read_card(recipe).rows.items()
+        if entry.trains
     ]
 
 

@@ -17,8 +17,8 @@ CIFAR = {
     "title": "CIFAR-10, plain and residual networks",
     "metric": "test/error",
     "rows": {
-        "resnet-20": {"where": "Table 6, ResNet-20", "value": 8.75, "tolerance": 0.5},
-        "resnet-32": {"where": "Table 6, ResNet-32", "value": 7.51, "tolerance": 0.5},
+        "resnet-20": {"where": "Table 6, ResNet-20", "value": 8.75, "tolerance": 0.5, "default": True},
+        "resnet-32": {"where": "Table 6, ResNet-32", "value": 7.51, "tolerance": 0.5, "set": {"model.depth": 32}},
     },
 }
 ANIMALS = ["cat", "dog", "horse", "sheep"]

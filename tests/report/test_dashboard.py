@@ -292,7 +292,11 @@ def test_pages_need_nothing_else(project):
 def test_names_cannot_leave_their_place(tmp_path):
     diagnosis = made.classification_diagnosis() | {"class_names": [HOSTILE, "dog", "horse", "sheep"]}
     diagnosis["per_class"] = [{"class": HOSTILE, "count": 1, "error": 9.0}]
-    card = {"title": HOSTILE, "metric": "test/error", "rows": {HOSTILE: {"value": 1.0, "where": HOSTILE}}}
+    card = {
+        "title": HOSTILE,
+        "metric": "test/error",
+        "rows": {HOSTILE: {"value": 1.0, "where": HOSTILE, "default": True}},
+    }
     state = {
         "recipe": HOSTILE,
         "row": HOSTILE,

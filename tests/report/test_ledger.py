@@ -10,6 +10,7 @@ from lit_vision.experiment import recipes
 from lit_vision.report import collect, markdown
 from lit_vision.report.ledger import paper_tables
 from lit_vision.report.ledger.ledger import build
+from lit_vision.runs import scores
 from tests.report.factory import write
 
 SHORT = {"trainer.max_steps": 100}
@@ -39,7 +40,7 @@ def test_mean_spread_difference_and_verdict_over_seeds(tmp_path):
     assert found.difference == pytest.approx(0.15)
     assert (found.expected, found.tolerance, found.verdict) == (8.75, 0.5, "reproduced")
     assert (found.evidence, found.stand_in, found.notes) == (
-        recipes.evidence()["resnet/cifar10"]["resnet-20"],
+        ", ".join(recipes.marks(recipes.evidence(), "resnet/cifar10", "resnet-20")),
         False,
         (),
     )
@@ -61,14 +62,17 @@ def test_verdicts_of_rows(tmp_path, errors, verdict):
 def test_a_table_with_a_run_shows_all_its_rows_in_the_recipe_s_order(tmp_path):
     write(tmp_path / "r", row="resnet-56", figures={"test/error": 6.97})
     (table,) = [table for table in ledger(tmp_path).tables if table.ran]
-    rows = [name for name, row in recipes.read_card("resnet/cifar10").rows.items() if row.where.startswith("Table 6")]
+    rows = [name for name, row in recipes.read_card("resnet/cifar10").rows.items() if "Table 6" in row.place]
     assert (table.paper, table.heading, table.stand_in) == ("1512.03385", "Table 6", False)
     assert [entry.row for entry in table.entries] == rows
-    assert {str(entry.verdict) for entry in table.entries if entry.row != "resnet-56"} == {"not run"}
+    told = {entry.row: str(entry.verdict) for entry in table.entries}
+    assert (told.pop("resnet-56"), told["Maxout"], told["resnet-20"]) == ("reproduced", "quoted", "not run")
+    assert set(told.values()) == {"quoted", "not run"}
+    assert [entry.row for entry in table.entries][:2] == ["Maxout", "NIN"]  # in the paper's order
 
 
 def test_rows_of_two_recipes_share_the_paper_s_table(tmp_path):
-    write(tmp_path / "r", recipe="retinanet/r50_fpn_coco", row="scale 400", figures={"test/ap": 30.4})
+    write(tmp_path / "r", recipe="retinanet/r50_fpn_coco", row="scale 400", figures={"test/ap": 30.4}, split="test-dev")
     (table,) = [table for table in ledger(tmp_path).tables if table.ran]
     assert table.heading == "Table 1e"
     assert {entry.recipe for entry in table.entries} == {"retinanet/r50_fpn_coco", "retinanet/r101_fpn_coco"}
@@ -78,7 +82,7 @@ def test_rows_of_two_recipes_share_the_paper_s_table(tmp_path):
 
 def test_further_figures_of_a_line(tmp_path):
     figures = {"test/ap": 34.2, "test/ap50": 52.0}
-    write(tmp_path / "r", recipe="retinanet/r50_fpn_coco", row="minival", figures=figures)
+    write(tmp_path / "r", recipe="retinanet/r50_fpn_coco", row="minival", figures=figures, split="minival")
     found = entry(ledger(tmp_path), "minival", recipe="retinanet/r50_fpn_coco")
     assert [(figure.metric, figure.expected, figure.mean) for figure in found.also] == [
         ("test/ap50", 52.5, 52.0),
@@ -134,7 +138,7 @@ def test_what_a_mean_would_hide_is_noted(tmp_path):
     write(tmp_path / "a", seed=1)
     write(tmp_path / "b", seed=2, data={"name": "CIFAR10", "fingerprint": "beef"}, split="val")
     write(tmp_path / "c", seed=3, figures={"train/error": 1.0})
-    card = {"rows": {"resnet-20": {"value": 8.0}}}
+    card = {"rows": {"resnet-20": {"value": 8.0, "default": True}}}
     write(tmp_path / "d", seed=4, card=card, time=9.0)
     assert entry(ledger(tmp_path)).notes == (
         f"no test/error in {tmp_path / 'c' / 'result.json'}: it does not count",
@@ -146,7 +150,11 @@ def test_what_a_mean_would_hide_is_noted(tmp_path):
 
 
 def test_a_user_s_own_recipe_is_judged_by_its_own_card_in_a_table_of_its_own(tmp_path):
-    card = {"paper": "1512.03385", "title": "Mine", "rows": {"big": {"where": "Table 6, x", "value": 5.0}}}
+    card = {
+        "paper": "1512.03385",
+        "title": "Mine",
+        "rows": {"big": {"where": "Table 6, x", "value": 5.0, "default": True}},
+    }
     write(tmp_path / "r", recipe="mine", row="big", card=card, figures={"test/error": 5.2})
     write(tmp_path / "full")
     mine, official = sorted((table for table in ledger(tmp_path).tables if table.ran), key=lambda t: len(t.entries))
@@ -169,19 +177,19 @@ def test_relations_are_judged_within_one_scale(tmp_path):
     write(tmp_path / "c", row="resnet-32", changed=SHORT, figures={"test/error": 50.0})
     judged = [relation for relation in ledger(tmp_path).relations if relation.id == "depth-helps-20-32"]
     full, short = judged
-    assert (full.verdict, full.figures, full.expected) == ("holds", {"resnet-20": 8.8, "resnet-32": 7.5}, 1.24)
+    assert (full.verdict, full.figures, full.expected) == ("holds (1 seed)", {"resnet-20": 8.8, "resnet-32": 7.5}, 1.24)
     assert full.value == pytest.approx(1.3)
     assert (short.verdict, short.stand_in, short.changed) == ("not run", True, SHORT)
     write(tmp_path / "d", row="resnet-20", changed=SHORT, figures={"test/error": 40.0})
     judged = [relation for relation in ledger(tmp_path).relations if relation.id == "depth-helps-20-32"]
-    assert [relation.verdict for relation in judged] == ["holds", "does not hold (stand-in)"]
+    assert [relation.verdict for relation in judged] == ["holds (1 seed)", "does not hold (1 seed, stand-in)"]
 
 
 def test_relations_with_a_metric_of_their_own(tmp_path):
     for row, error in (("plain-20", 2.0), ("plain-56", 5.0)):
         write(tmp_path / row, row=row, figures={"test/error": 9.0, "train/error": error})
     relation = next(r for r in ledger(tmp_path).relations if r.id == "plain-56-trains-worse")
-    assert relation.verdict == "holds"
+    assert relation.verdict == "holds (1 seed)"
     assert relation.figures == {"plain-56, train/error": 5.0, "plain-20, train/error": 2.0}
 
 
@@ -262,3 +270,70 @@ def test_the_spread_is_explained_where_there_is_one(tmp_path):
     assert "± is the standard deviation over the seeds (n - 1)." in markdown.render(
         paper_tables.document(ledger(tmp_path))
     )
+
+
+def test_a_later_test_never_replaces_the_training_s_own_figure(tmp_path):
+    write(tmp_path / "training", time=100.0, figures={"test/error": 8.6})
+    trained = {"recipe": "resnet/cifar10", "row": "resnet-20", "run": "training", "seed": 1}
+    write(tmp_path / "test", time=200.0, figures={"test/error": 89.97}, trained=trained)
+    found = entry(ledger(tmp_path))
+    assert (found.values, str(found.verdict)) == ({1: 8.6}, "reproduced")
+    assert found.notes == ("seed 1 ran 2 times: the training's own test counts",)
+
+
+def test_a_figure_of_another_split_has_no_difference(tmp_path):
+    write(
+        tmp_path / "r",
+        recipe="retinanet/r50_fpn_coco",
+        row="scale 400",
+        figures={"test/ap": 30.4, "test/ap50": 47.0},
+        split="minival",
+        changed={"data.test": None},
+    )
+    found = entry(ledger(tmp_path), "scale 400", {"data.test": None}, "retinanet/r50_fpn_coco")
+    assert (str(found.verdict), found.difference, found.also[0].difference) == ("other split", None, None)
+    assert str(found.also[0].verdict) == "other split"
+
+
+def test_the_server_s_figures_are_judged(tmp_path):
+    folder = write(tmp_path / "r", recipe="retinanet/r50_fpn_coco", row="scale 400", figures={}, split="test-dev")
+    found = entry(ledger(tmp_path), "scale 400", recipe="retinanet/r50_fpn_coco")
+    assert (found.mean, found.difference, str(found.verdict)) == (None, None, "needs the server")
+    scores.add(folder, "test-dev", scores.Score({"test/ap": 30.9, "test/ap50": 45.0}, "2026-11-30"))
+    found = entry(ledger(tmp_path), "scale 400", recipe="retinanet/r50_fpn_coco")
+    assert (found.mean, str(found.verdict)) == (30.9, "reproduced")
+    assert (found.also[0].mean, str(found.also[0].verdict)) == (45.0, "missed (worse)")
+    assert str(found.also[1].verdict) == "not run"
+
+
+def test_a_line_of_several_tables_stands_in_each_and_counts_once(tmp_path):
+    write(tmp_path / "r", recipe="resnet/cifar10", row="plain-56", figures={"test/error": 40.0})
+    book = ledger(tmp_path)
+    ran = [table for table in book.tables if table.ran]
+    assert [table.heading for table in ran] == ["Figure 6", "Figure 1"]
+    assert [entry.row for table in ran for entry in table.entries if entry.runs] == ["plain-56", "plain-56"]
+    assert sum(len(entry.runs) for entry in book.entries) == 1
+
+
+def test_a_sweep_s_trial_that_counts_for_a_seed_is_said(tmp_path):
+    write(tmp_path / "own", time=100.0, figures={"test/error": 8.6})
+    write(tmp_path / "trial", time=200.0, figures={"test/error": 8.9}, sweep={"name": "rates", "trial": 3})
+    assert entry(ledger(tmp_path)).notes == (
+        "seed 1 ran 2 times: the newest counts",
+        "seed 1: the run that counts is a sweep's trial",
+    )
+
+
+def test_what_the_paper_prints_of_several_runs_is_noted(tmp_path):
+    write(tmp_path / "r", row="resnet-110", figures={"test/error": 6.7})
+    told = "the paper's best 6.43, mean 6.61, standard deviation 0.16 of 5 runs"
+    assert entry(ledger(tmp_path), "resnet-110").notes == (told,)
+
+
+def test_only_the_paper_s_own_figures_stand_under_its_name(tmp_path):
+    figures = {"test/error": 23.9}
+    write(tmp_path / "r", recipe="verify/imagenet", row="resnet-50", figures=figures, split="val")
+    write(tmp_path / "s", figures={"test/error": 8.6})
+    page = paper_tables.document(build(collect.find([tmp_path])))
+    heads = [grid.head for section in page.sections for grid in section.grids if "verdict" in grid.head]
+    assert [("paper" in head, "expected" in head) for head in heads] == [(True, False), (False, True)]

@@ -45,7 +45,7 @@ def test_markdown(runs):
     assert "### 1512.03385, Table 6" in full
     twenty = cells(full, "resnet-20")
     assert twenty[1:7] == ["test/error", "8.75", "8.80 ± 0.28", "2", "+0.05", "0.5"]
-    assert twenty[7:] == ["reproduced", "E4", "60 min × 1", "8,192,000"]
+    assert twenty[7:] == ["reproduced", "quoted, counts, steps, claim (1 of 2 hold)", "60 min × 1", "8,192,000"]
     assert cells(full, "resnet-1202")[1:8] == ["test/error", "7.93", "-", "-", "-", "0.5", "not run"]
     assert "60.00" not in full
     assert "8.80" not in stand_ins
@@ -125,7 +125,7 @@ class Reader(HTMLParser):
 
 
 def test_html_is_self_contained_and_escaped(tmp_path):
-    card = {"title": HOSTILE, "rows": {HOSTILE: {"where": HOSTILE, "value": 8.75}}}
+    card = {"title": HOSTILE, "rows": {HOSTILE: {"where": HOSTILE, "value": 8.75, "default": True}}}
     write(tmp_path / "<b>run", recipe=HOSTILE, row=HOSTILE, card=card, changed={HOSTILE: HOSTILE}, code=HOSTILE)
     url = write(tmp_path / "j") / "run.json"
     url.write_text(json.dumps({"recipe": "resnet/cifar10", "url": "javascript:alert(1)"}))
@@ -146,7 +146,7 @@ def test_html_holds_the_figures_and_follows_the_reader_s_mode(runs):
 
 def test_csv_has_columns_of_their_own_for_stand_ins(runs):
     lines = list(csv.DictReader(io.StringIO(export.as_csv(build(collect.find([runs]))))))
-    ran = [line for line in lines if line["verdict"] != "not run"]
+    ran = [line for line in lines if line["verdict"] not in ("not run", "quoted")]
     assert [(line["row"], line["mean"], line["stand_in_mean"], line["n"], line["stand_in_n"]) for line in ran] == [
         ("resnet-20", "8.8", "", "2", ""),
         ("resnet-20", "", "11.0", "", "1"),
@@ -160,7 +160,7 @@ def test_csv_has_columns_of_their_own_for_stand_ins(runs):
 
 
 def test_csv_text_is_no_formula(tmp_path):
-    write(tmp_path / "r", recipe="=cmd()", row="@x", card={"rows": {"@x": {"value": 8.75}}})
+    write(tmp_path / "r", recipe="=cmd()", row="@x", card={"rows": {"@x": {"value": 8.75, "default": True}}})
     (line,) = csv.DictReader(io.StringIO(export.as_csv(build(collect.find([tmp_path])))))
     assert (line["recipe"], line["row"]) == ("'=cmd()", "'@x")
 
@@ -176,10 +176,10 @@ def test_json_is_what_its_schema_says(runs):
         False,
         [],
     )
-    twenty = full["entries"][0]
+    twenty = next(entry for entry in full["entries"] if entry["row"] == "resnet-20")
     assert list(twenty) == [
-        *("recipe", "row", "where", "metric", "expected", "values", "mean", "spread", "n", "difference", "tolerance"),
-        *("verdict", "claim", "evidence", "stand_in", "changed", "also", "cost", "notes", "known", "runs"),
+        *("recipe", "row", "where", "metric", "expected", "values", "mean", "spread", "n", "difference", "verdict"),
+        *("tolerance", "claim", "evidence", "stand_in", "changed", "also", "cost", "notes", "known", "runs"),
     ]
     assert twenty["values"] == [{"seed": 1, "value": 8.6}, {"seed": 2, "value": 9.0}]
     assert twenty["cost"] == {"hours": 1.0, "devices": [1], "hardware": ["H100"], "images_seen": 8192000.0}

@@ -59,7 +59,7 @@ def test_finished_runs_join_the_ledger():
     found = wandb_runs.find("me/lit-vision", api)
     assert api.asked == [("me/lit-vision", {"state": "finished"})]
     (table,) = [table for table in build(found).tables if table.ran]
-    twenty = table.entries[0]
+    (twenty,) = [entry for entry in table.entries if entry.runs]
     assert (table.heading, twenty.values, str(twenty.verdict)) == ("Table 6", {1: 8.8, 2: 9.0}, "reproduced")
     assert twenty.cost.hours == 2.0
     assert record.link(twenty.runs[0]) == "https://wandb.ai/me/lit-vision/runs/abcd1234"

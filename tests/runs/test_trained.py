@@ -7,6 +7,7 @@ import pytest
 from lit_vision.errors import InputError
 from lit_vision.experiment import card
 from lit_vision.runs import trained
+from lit_vision.runs.results import Trained
 
 
 def training(root, name, row="ten crop", finished=True, weights=True, **other):
@@ -16,6 +17,7 @@ def training(root, name, row="ten crop", finished=True, weights=True, **other):
     (folder / "run.json").write_text(json.dumps({"recipe": "r/x", "row": row, "digest": "d"}))
     if finished:
         result = {"recipe": "r/x", "row": row, "seed": 1, "steps": 9, "changed": {}, "stand_in": False}
+        result |= {"metric": "test/error", "figures": {"test/error": 5.0}, "digest": "d"}
         (folder / "result.json").write_text(json.dumps(result | other))
     if weights:
         (folder / "checkpoints/last.ckpt").touch()
@@ -37,10 +39,8 @@ def test_finished_ones_with_weights_newest_first(tmp_path):
 def test_identity_is_what_a_later_result_says(tmp_path):
     folder = training(tmp_path, "1", changed={"trainer.max_steps": 9}, stand_in=True)
     found = trained.of_run(folder, "r/x", "ten crop")
-    assert found.identity == {
-        **{"recipe": "r/x", "row": "ten crop", "run": str(folder), "digest": "d"},
-        **{"seed": 1, "steps": 9, "changed": {"trainer.max_steps": 9}},
-    }
+    changed = {"trainer.max_steps": 9}
+    assert found.identity == Trained("r/x", "ten crop", str(folder), digest="d", seed=1, steps=9, changed=changed)
     assert found.stand_in
     assert found.test("a b").path == folder / "tests" / "a-b"
     assert found.analysis("a b").path == folder / "analyses" / "a-b"
@@ -63,7 +63,7 @@ def test_what_cannot_be_tested_is_told(tmp_path, make, told):
 def test_a_damaged_result_is_told(tmp_path):
     folder = training(tmp_path, "1")
     (folder / "result.json").write_text("{")
-    with pytest.raises(InputError, match=r"result.json is damaged; restore it, or train the row again$"):
+    with pytest.raises(InputError, match=r"result\.json is damaged; restore it, or move its run elsewhere$"):
         trained.of_run(folder, "r/x", "ten crop")
 
 

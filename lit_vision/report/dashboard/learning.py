@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lit_vision.experiment import verdicts
+from lit_vision.experiment import figures as vocabulary
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import figures
@@ -55,11 +55,6 @@ def _is_curve(name: str) -> bool:
     return not name.startswith("test/") and not (name.startswith(("train/", "val/")) and name.count("/") > 1)
 
 
-def lower_is_better(name: str) -> bool:
-    """Whether small values of a figure are good."""
-    return name.rsplit("/", 1)[-1] in (*verdicts.LOWER_IS_BETTER, "cls", "box", "objectness")
-
-
 def judged(run: Run) -> str:
     """The figure that the run is judged by, without its split: `error` of `test/error`."""
     card = run.config.get("card") or {}
@@ -73,7 +68,7 @@ def best(curves: dict[str, Curve], suffix: str) -> Best | None:
     steps, values = curves.get(f"val/{suffix}", ([], []))
     if not steps:
         return None
-    choose = min if lower_is_better(suffix) else max
+    choose = min if vocabulary.lower_is_better(suffix) else max
     at = choose(range(len(values)), key=values.__getitem__)
     # Not a share of the curve's range: the first fall makes that, and hides any later rise.
     worse = abs(values[-1] - values[at]) > max(RISE * abs(values[at]), NOISE * noise(values[at:]))
@@ -102,7 +97,7 @@ def _training_improved(curves: dict[str, Curve], suffix: str, since: float) -> b
     if len(later) < 2:
         return False
     ahead = later[0] - later[-1]
-    return ahead > 0 if lower_is_better(name) else ahead < 0
+    return ahead > 0 if vocabulary.lower_is_better(name) else ahead < 0
 
 
 def watched(run: Run, curves: dict[str, Curve]) -> list[Best]:

@@ -137,7 +137,7 @@ def _parallel(sweep: Sweep, text: str) -> Content:
 
 def answers(lines: Sequence[Line], book: Ledger, sweep_words: dict[str, str]) -> list[Answer]:
     """The questions that the page of all runs answers at its head; what is said of each sweep is known already."""
-    entries = [entry for table in book.tables for entry in table.entries if entry.runs]
+    entries = [entry for entry in book.entries if entry.runs]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(str(e.verdict) for e in entries).items())
     return [
         Answer("verdicts", "What was reproduced?", f"Rows: {counts}." if counts else "No run is finished.", "papers"),

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from lit_vision.experiment import figures as vocabulary
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.dashboard import chance, learning, points
@@ -117,7 +118,7 @@ def _metric(runs: Sequence[Run]) -> tuple[str, bool]:
     if told:
         return told["metric"], told.get("goal", "minimize") == "minimize"
     name = next((f"val/{name}" for run in runs if (name := learning.judged(run))), "")
-    return name, learning.lower_is_better(name)
+    return name, vocabulary.lower_is_better(name)
 
 
 def _trial(run: Run, metric: str) -> Trial:

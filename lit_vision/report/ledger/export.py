@@ -6,11 +6,12 @@ JSON, version 1 (numbers are null where there is none; figures are in the unit o
      "tables": [{"paper": arXiv id or "", "table": heading, "stand_in": bool, "changed_keys": [dotted key, …],
                  "entries": [ENTRY, …]}, …],
      "relations": [{"recipe", "paper", "id", "where", "claim", "expr", "expected": the paper's left side,
-                    "value": ours, "figures": {row: mean}, "verdict", "stand_in", "changed": {key: value}}, …],
+                    "value": ours, "interval": 95 % of left minus right side, "figures": {row: mean}, "verdict",
+                    "stand_in", "changed": {key: value}}, …],
      "unfinished": [{"recipe", "row", "seed", "step", "time": seconds since 1970, "sweep", "run"}, …]}
     ENTRY = {"recipe", "row", "where", "metric", "expected", "values": [{"seed", "value"}, …], "mean", "spread", "n",
-             "difference", "tolerance", "verdict", "claim", "evidence": "E0" … "E5" or "", "stand_in", "changed",
-             "also": [{"metric", "expected", "values", "mean", "spread", "n", "difference"}, …],
+             "difference", "verdict", "tolerance", "claim", "evidence": names of marks, "stand_in", "changed",
+             "also": [{"metric", "expected", "values", "mean", "spread", "n", "difference", "verdict"}, …],
              "cost": {"hours": of one run, "devices": [n, …], "hardware": [name, …], "images_seen"},
              "notes": [text, …], "known": whether the recipe is one of this suite,
              "runs": [{"run": folder or address, "seed", "value", "counted": bool, "code", "sweep"}, …]}
@@ -87,7 +88,6 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "where": entry.where,
         **_figure(entry.judged),
         "tolerance": entry.tolerance,
-        "verdict": str(entry.verdict),
         "claim": entry.claim,
         "evidence": entry.evidence,
         "stand_in": entry.stand_in,
@@ -114,6 +114,7 @@ def _figure(figure: Figure) -> dict[str, Any]:
         "spread": figure.spread,
         "n": len(figure.values),
         "difference": figure.difference,
+        "verdict": str(figure.verdict),
     }
 
 
@@ -122,7 +123,7 @@ def _run(entry: Entry, index: int) -> dict[str, Any]:
     return {
         "run": record.link(run),
         "seed": run.result["seed"],
-        "value": numbers.finite(run.result["figures"].get(entry.metric)),
+        "value": numbers.finite(run.figures_on(entry.line.split).get(entry.metric)),
         "counted": any(run is counted for counted in entry.counted),
         "code": run.result.get("code"),
         "sweep": dict(record.sweep(run)) or None,

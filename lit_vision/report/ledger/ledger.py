@@ -22,7 +22,8 @@ class Ledger:
     """What all runs together say.
 
     Attributes:
-        tables: Full scale first, then stand-ins; those without any run too (`Table.ran`).
+        tables: Full scale first, then stand-ins; those without any run too (`Table.ran`). A line that the paper prints
+            in several tables stands in each.
         relations: Those of the recipes that ran, at each scale at which a row that they name ran.
         unfinished: Runs without a result.
     """
@@ -30,6 +31,11 @@ class Ledger:
     tables: tuple[Table, ...]
     relations: tuple[JudgedRelation, ...]
     unfinished: tuple[Unfinished, ...]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All lines, each once."""
+        return list({id(entry): entry for table in self.tables for entry in table.entries}.values())
 
 
 def build(runs: Sequence[Run]) -> Ledger:
@@ -54,7 +60,8 @@ def tables(entries: Iterable[Entry]) -> list[Table]:
     grouped: dict[tuple[bool, str, str, tuple[str, ...]], list[Entry]] = {}
     for entry in entries:
         keys = tuple(sorted(entry.changed))
-        grouped.setdefault((entry.stand_in, _group(entry), heading(entry), keys), []).append(entry)
+        for title in headings(entry):
+            grouped.setdefault((entry.stand_in, _group(entry), title, keys), []).append(entry)
     groups = list(dict.fromkeys((stand_in, group) for stand_in, group, _, _ in grouped))
     ordered = sorted(grouped.items(), key=lambda item: (item[0][0], groups.index(item[0][:2])))
     return [
@@ -63,11 +70,12 @@ def tables(entries: Iterable[Entry]) -> list[Table]:
     ]
 
 
-def heading(entry: Entry) -> str:
-    """`Table 6` of `Table 6, ResNet-20`; the recipe's title where its rows name no table."""
+def headings(entry: Entry) -> list[str]:
+    """`Table 6` of `Table 6, ResNet-20`, of each place; the recipe's title where its rows name no table."""
     if not entry.known:
-        return f"{entry.recipe}: {entry.card.title}" if entry.card.title else entry.recipe
-    return entry.where.split(",")[0] or entry.card.title or entry.recipe
+        return [f"{entry.recipe}: {entry.card.title}" if entry.card.title else entry.recipe]
+    named = [place.split(",")[0] for place in entry.line.places]
+    return list(dict.fromkeys(name or entry.card.title or entry.recipe for name in named))
 
 
 def _group(entry: Entry) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lit_vision.experiment import card as cards
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.document import Cell, Document, Grid, Link, Section, without_empty_columns
@@ -40,7 +41,7 @@ def document(ledger: Ledger, every_row: bool = False) -> Document:
 
 
 def _summary(ledger: Ledger, every_row: bool) -> Iterator[str]:
-    entries = [entry for table in ledger.tables for entry in table.entries]
+    entries = ledger.entries
     finished = sum(len(entry.runs) for entry in entries)
     yield f"{finished} finished run(s), {len(ledger.unfinished)} unfinished."
     verdicts = Counter(str(entry.verdict) for entry in entries if entry.runs)
@@ -108,16 +109,19 @@ def _lines(entry: Entry, table: Table) -> Iterator[dict[str, str]]:
     first = {"recipe": entry.recipe, "row": entry.row or "-"}
     first |= {key: numbers.plain(entry.changed[key]) for key in table.varying}
     rest = {"verdict": str(entry.verdict), "evidence": entry.evidence} | _cost(entry.cost)
-    yield first | _figure(entry.judged, entry.tolerance, table) | rest
+    yield first | _figure(entry.judged, entry, table) | rest
     for figure in entry.also:
-        yield dict.fromkeys(first, "") | _figure(figure, None, table)
+        yield dict.fromkeys(first, "") | _figure(figure, entry, table) | {"verdict": str(figure.verdict)}
 
 
-def _figure(figure: Figure, tolerance: float | None, table: Table) -> dict[str, str]:
+def _figure(figure: Figure, entry: Entry, table: Table) -> dict[str, str]:
     # A changed run is not held against the paper: it gets neither a difference nor a tolerance.
+    tolerance = entry.tolerance if figure is entry.judged else None
+    of_paper = table.paper and not table.stand_in and entry.line.source == cards.PAPER
     cells = {
         "metric": figure.metric,
-        _bound(table): numbers.printed(figure.expected),
+        # No bound of our own, and no release's figure, stands under the paper's name.
+        "paper" if of_paper else "expected": numbers.printed(figure.expected),
         "ours": numbers.spread(figure.mean, figure.spread),
         "n": str(len(figure.values) or "-"),
     }
@@ -153,7 +157,7 @@ def _runs(table: Table) -> Grid:
                     entry.row or entry.recipe,
                     *(numbers.plain(entry.changed[key]) for key in table.varying),
                     numbers.plain(run.result["seed"]),
-                    numbers.figure(numbers.finite(run.result["figures"].get(entry.metric))),
+                    numbers.figure(numbers.finite(run.figures_on(entry.line.split).get(entry.metric))),
                     "" if any(run is counted for counted in entry.counted) else "done again since",
                     _hardware(run),
                     str(run.result.get("code") or ""),

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from lit_vision.experiment.card import Card
-from lit_vision.experiment.verdicts import Verdict
+from lit_vision.experiment.card import Card, Row
+from lit_vision.experiment.verdicts import COMPARED, Verdict
 from lit_vision.report import numbers
 from lit_vision.report.activity import Activity
 from lit_vision.report.collect import Run
@@ -21,11 +21,13 @@ class Figure:
         metric: Logged name, e.g. `test/ap50`.
         expected: The paper's figure; None where it prints none.
         values: Ours by seed.
+        verdict: What may be said of it.
     """
 
     metric: str
     expected: float | None = None
     values: dict[int | None, float] = field(default_factory=dict)
+    verdict: Verdict = Verdict.NOT_RUN
 
     @property
     def mean(self) -> float | None:
@@ -39,8 +41,9 @@ class Figure:
 
     @property
     def difference(self) -> float | None:
-        """Ours minus the paper's."""
-        return None if self.mean is None or self.expected is None else self.mean - self.expected
+        """Ours minus the paper's; None where the two may not be compared."""
+        known = self.mean is not None and self.expected is not None and self.verdict in COMPARED
+        return self.mean - self.expected if known else None  # type: ignore[operator]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class Entry:
         tolerance: Accepted distance; None where the paper prints no figure.
         claim: What the paper says in words.
         verdict: What may be said of the row.
-        evidence: The row's evidence level, E0 to E5; empty for recipes that are not ours.
+        line: What the card says of the row.
+        evidence: Names of the row's marks; empty for recipes that are not ours.
         stand_in: Whether this line may not be held against the paper.
         changed: Dotted keys and values beyond the hardware; empty at full scale.
         runs: All its finished runs, oldest first.
@@ -91,6 +95,7 @@ class Entry:
     tolerance: float | None = None
     claim: str = ""
     verdict: Verdict = Verdict.NOT_RUN
+    line: Row = field(default_factory=Row, repr=False)
     evidence: str = ""
     stand_in: bool = False
     changed: dict[str, Any] = field(default_factory=dict)
@@ -193,9 +198,11 @@ class JudgedRelation:
         claim: The claim in words; may be empty.
         expr: The inequality.
         expected: The paper's figure for the left side, where it prints one.
-        value: Ours for a plain difference of two rows; None otherwise.
+        value: Ours for the left side; None where several things are compared.
+        interval: 95 % interval of left minus right side; None with fewer than three seeds.
         figures: Mean of each row that it names, None where not run; `recipe: row` for rows of other recipes.
-        verdict: `holds`, `does not hold`, `not run`; said to be of stand-ins where any row is one.
+        verdict: `holds`, `does not hold`, `undecided`, `not run`; with the seeds where they are too few for an
+            interval, and said to be of stand-ins where any row is one.
         stand_in: Whether stand-ins decided it.
         changed: What those runs changed.
     """
@@ -208,6 +215,7 @@ class JudgedRelation:
     expr: str
     expected: float | None
     value: float | None
+    interval: tuple[float, float] | None
     figures: dict[str, float | None]
     verdict: str
     stand_in: bool

@@ -1,18 +1,14 @@
 """Relations between rows, judged by what the ledger's lines hold. No torch here."""
 
-import re
-import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
-from lit_vision.experiment import relations, verdicts
+from lit_vision.experiment import recipes, relations
 from lit_vision.experiment.card import Card, Relation
-from lit_vision.experiment.relations import Reference
+from lit_vision.experiment.relations import Reference, Seeds
 from lit_vision.report import numbers
 from lit_vision.report.ledger.record import Entry, JudgedRelation
 from lit_vision.report.ledger.variants import spelled
-
-# The shape of every relation for which a paper prints a figure: one row's minus another's.
-_DIFFERENCE = re.compile(r"\s*row\([^()]*\)\s*-\s*row\([^()]*\)\s*[<>]=?\s*[-+\d.e]+\s*")
 
 
 def judge(entries: Sequence[Entry]) -> list[JudgedRelation]:
@@ -39,11 +35,8 @@ def _of_relation(relation: Relation, recipe: str, card: Card, ran: Sequence[Entr
     for scale in dict.fromkeys(spelled(entry.changed) for entry in concerned):
         members = [entry for entry in concerned if spelled(entry.changed) == scale]
         by_row = {(entry.recipe, entry.row): entry for entry in members}
-        figures = {
-            reference: _figure(by_row.get((reference.recipe or recipe, reference.row)), reference.metric)
-            for reference in needed
-        }
         stand_in = any(entry.stand_in for entry in members)
+        judged = relations.judge(relation.expr, partial(_figures, by_row, recipe, card), source)
         yield JudgedRelation(
             recipe=recipe,
             paper=card.paper,
@@ -52,30 +45,30 @@ def _of_relation(relation: Relation, recipe: str, card: Card, ran: Sequence[Entr
             claim=relation.claim,
             expr=relation.expr,
             expected=relation.paper,
-            value=_left(relation.expr, list(figures.values())),
-            figures={_label(reference): figure for reference, figure in figures.items()},
-            verdict=verdicts.of_relation(relations.holds(relation.expr, figures.__getitem__, source), stand_in),
+            value=judged.left,
+            interval=judged.interval,
+            figures={_label(reference): figure for reference, figure in judged.figures.items()},
+            verdict=judged.told(stand_in),
             stand_in=stand_in,
             changed=members[0].changed,
         )
 
 
-def _figure(entry: Entry | None, metric: str) -> float | None:
-    """Mean over seeds of the named figure, or of the one that the row is judged by."""
-    if entry is None or metric in ("", entry.metric):
-        return entry.mean if entry else None
-    found = [numbers.finite(run.result["figures"].get(metric)) for run in entry.counted]
-    known = [value for value in found if value is not None]
-    return statistics.fmean(known) if known else None
-
-
-def _left(expr: str, figures: list[float | None]) -> float | None:
-    if not _DIFFERENCE.fullmatch(expr) or len(figures) != 2:
-        return None
-    first, second = figures
-    return None if first is None or second is None else first - second
+def _figures(by_row: Mapping[tuple[str, str], Entry], recipe: str, card: Card, reference: Reference) -> Seeds:
+    """The named figure by seed, or the one that the row is judged by; the paper's for a printed one."""
+    home = reference.recipe or recipe
+    if reference.printed:
+        figure = (card if home == recipe else recipes.read_card(home)).printed(reference)
+        return {} if figure is None else {None: figure}
+    entry = by_row.get((home, reference.row))
+    if entry is None or reference.metric in ("", entry.metric):
+        return entry.values if entry else {}
+    split = entry.line.split
+    found = {run.result["seed"]: numbers.finite(run.figures_on(split).get(reference.metric)) for run in entry.counted}
+    return {seed: value for seed, value in found.items() if value is not None}
 
 
 def _label(reference: Reference) -> str:
     row = f"{reference.recipe}: {reference.row}" if reference.recipe else reference.row
+    row = f"{row}, printed" if reference.printed else row
     return f"{row}, {reference.metric}" if reference.metric else row

@@ -13,18 +13,20 @@ from lit_vision.report.collect import Run
 
 @dataclass(frozen=True)
 class Variant:
-    """Runs whose figures may be averaged.
+    """Runs whose figures may be averaged: same recipe, row, changes and resolved configuration.
 
     Attributes:
         recipe: Name of the recipe, or the stem of a user's own file.
         row: Name of the row; empty where none applies.
         changed: Dotted keys and values beyond the hardware; empty at full scale.
+        digest: Identity of the resolved configuration; empty where the runs do not tell it.
         runs: All its runs, oldest first.
     """
 
     recipe: str
     row: str
     changed: dict[str, Any]
+    digest: str
     runs: tuple[Run, ...]
 
     @property
@@ -34,8 +36,8 @@ class Variant:
 
     @property
     def counted(self) -> tuple[Run, ...]:
-        """The newest run of each seed, by seed."""
-        newest = {run.result["seed"]: run for run in self.runs}
+        """The newest run of each seed, but a training's own test before any later one; by seed."""
+        newest = {run.result["seed"]: run for run in sorted(self.runs, key=is_later_test, reverse=True)}
         return tuple(newest[seed] for seed in sorted(newest, key=lambda seed: (seed is None, seed)))
 
     @property
@@ -71,13 +73,25 @@ def group(runs: Iterable[Run]) -> list[Variant]:
     for run in runs:
         if run.finished:
             result = run.result
-            key = (result["recipe"], result["row"] or "", spelled(result["changed"]), identity.spelled(run))
+            # The digest of result and the saved configuration tell the same; older runs have the latter alone.
+            which = result.get("digest") or identity.spelled(run)
+            key = (result["recipe"], result["row"] or "", spelled(result["changed"]), which)
             found.setdefault(key, []).append(run)
     variants = [
-        Variant(recipe, row, members[0].result["changed"], tuple(sorted(members, key=_age)))
+        Variant(
+            recipe,
+            row,
+            members[0].result["changed"],
+            members[0].result.get("digest") or "",
+            tuple(sorted(members, key=_age)),
+        )
         for (recipe, row, _, _), members in found.items()
     ]
     return sorted(variants, key=_order)
+
+
+def _digest(members: list[Run]) -> str:
+    return str(members[0].result.get("digest") or "")
 
 
 def _order(variant: Variant) -> tuple[Any, ...]:
@@ -92,3 +106,9 @@ def spelled(changed: dict[str, Any]) -> str:
 
 def _age(run: Run) -> tuple[float, str]:
     return activity.of(run).time, str(run.path)
+
+
+def is_later_test(run: Run) -> bool:
+    """See `results.is_later_test`; what is passed over there is passed over here."""
+    trained = run.result.get("trained") or {}
+    return bool(trained) and (trained.get("recipe"), trained.get("row")) == (run.result["recipe"], run.result["row"])

@@ -1,0 +1,102 @@
+"""Every figure that the suite logs: its unit, and which way is better. The one place that says so. No torch here.
+
+A logged name is `phase/figure` or `phase/figure/class`. Tasks, metrics, detectors, protocols and analyses name the
+group that they log as their `logs`; a card may name no other figure, unless it declares its own under `figures`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from lit_vision import nearest
+from lit_vision.errors import InputError
+
+Better = Literal["lower", "higher", "near"]
+
+PHASES = ("train", "val", "test", "analysis")
+SIZES = ("s", "m", "l")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a figure is.
+
+    Attributes:
+        better: Which values are good: `lower`, `higher`, or those `near` the expected one.
+        unit: For example `%`; empty where there is none.
+    """
+
+    better: Better
+    unit: str = ""
+
+
+Group = dict[str, Kind]
+
+
+def _group(better: Better, unit: str, *names: str) -> Group:
+    return dict.fromkeys(names, Kind(better, unit))
+
+
+# A `#` stands for the number that an option sets: of detections, of proposals, of guesses.
+ERRORS = _group("lower", "%", "error", "error#")
+LOSSES = _group("lower", "nats", "loss")
+PARTS_OF_LOSS = _group("lower", "", "cls", "box", "rpn_cls", "rpn_box")
+COCO_AP = _group("higher", "%", "ap", "ap50", "ap75", *(f"ap_{size}" for size in SIZES))
+COCO_AR = _group("higher", "%", "ar#", *(f"ar_{size}" for size in SIZES))
+COCO = COCO_AP | COCO_AR
+VOC = _group("higher", "%", "map")
+PROPOSALS = _group("higher", "%", "proposal_ar#", *(f"proposal_ar_{size}#" for size in SIZES))
+SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
+TIMES = _group("lower", "ms", "ms")
+# Of layer responses (ResNet paper, Figure 7): the paper calls smaller ones closer to an identity.
+RESPONSES = _group("lower", "", "median_std", "mean_std", "largest_std") | _group("near", "", "layers")
+
+VOCABULARY: Group = ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | SLOPES | TIMES | RESPONSES
+
+
+def find(name: str, own: Mapping[str, Kind] | None = None) -> Kind | None:
+    """What a logged figure is; None if nothing declares it.
+
+    Args:
+        name: `test/ap50`, `test/ap/cat`, or without the phase `ap50`.
+        own: Figures that a card declares, by logged name; each is logged in all phases.
+    """
+    parts = name.split("/")
+    figure = parts[0] if len(parts) == 1 else parts[1]
+    for declared, kind in (own or {}).items():
+        if declared.split("/")[-1] == figure:
+            return kind
+    return VOCABULARY.get(figure) or VOCABULARY.get(re.sub(r"\d+$", "#", figure))
+
+
+def better(name: str, own: Mapping[str, Kind] | None = None) -> Better | None:
+    """Which way a figure is better; None if nothing declares it."""
+    kind = find(name, own)
+    return kind.better if kind else None
+
+
+def lower_is_better(name: str) -> bool:
+    """Whether small values of a figure are good."""
+    return better(name) == "lower"
+
+
+def check(name: str, where: str, own: Mapping[str, Kind] | None = None) -> None:
+    """Checks that a card names a figure that something logs.
+
+    Raises:
+        InputError: Names the file and the key, and the nearest figure.
+    """
+    phase, _, figure = name.partition("/")
+    if phase not in PHASES or not figure or find(name, own) is None:
+        own_names = tuple(own or ())
+        raise InputError(
+            f"{where}: nothing logs {name!r}; {nearest.hint(name, (*_names(phase), *own_names))}\n"
+            "a figure of your own metric is declared under card.figures: {test/name: {better: higher}}"
+        )
+
+
+def _names(phase: str) -> list[str]:
+    """Full names to choose from, of this phase if there is such."""
+    phases = (phase,) if phase in PHASES else PHASES[:3]
+    return [f"{one}/{name.replace('#', number)}" for one in phases for name in VOCABULARY for number in ("5", "100")]

@@ -1,0 +1,160 @@
+"""Every figure that a metric, a task or a detector logs is declared with a direction; nothing else has a name."""
+
+import importlib
+import inspect
+import pkgutil
+
+import lightning as L
+import pytest
+import torch
+from torchmetrics import Metric
+
+from lit_vision import analyses, metrics, tasks
+from lit_vision.analyses.base import Analysis
+from lit_vision.analyses.responses import Responses
+from lit_vision.errors import InputError
+from lit_vision.experiment import card, figures
+from lit_vision.metrics.coco import CocoAP
+from lit_vision.metrics.error import ErrorRate
+from lit_vision.metrics.recall import ProposalRecall
+from lit_vision.metrics.voc import VocAP
+from lit_vision.models.backbones.resnet import resnet20
+from lit_vision.models.classifier import Classifier
+from lit_vision.tasks.classification import Classification
+from lit_vision.tasks.detection import Detection
+from lit_vision.tasks.signal import SignalPropagation
+from lit_vision.types import Batch
+
+
+def declared(name, group):
+    return figures.find(name) in group.values() and figures.find(name) is not None
+
+
+def classes_of(package, kind):
+    for entry in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{entry.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, kind) and value.__module__ == module.__name__:
+                yield value
+
+
+REPORTED = {CocoAP, VocAP, ProposalRecall, ErrorRate}
+
+
+def test_every_metric_that_reports_figures_declares_them():
+    concrete = {found for found in classes_of(metrics, Metric) if not inspect.isabstract(found)}
+    assert {found for found in concrete if hasattr(found, "logs")} == REPORTED
+    assert {found.__name__ for found in concrete - REPORTED} <= {"ExactMean", "DetectionMetric"}  # no figures of theirs
+
+
+def test_every_task_declares_what_it_logs():
+    found = {task for task in classes_of(tasks, L.LightningModule) if task.__name__ != "Task"}
+    assert found == {Classification, Detection, SignalPropagation}
+    for task in found:
+        assert task.logs
+        assert task.logs.items() <= figures.VOCABULARY.items()
+
+
+def test_every_analysis_declares_what_it_logs():
+    found = set(classes_of(analyses, Analysis)) - {Analysis}
+    assert found == {Responses}
+    for analysis in found:
+        assert analysis.logs
+        assert analysis.logs.items() <= figures.VOCABULARY.items()
+
+
+def test_all_that_an_analysis_finds_is_declared():
+    batch = Batch(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([[8, 8]] * 2), torch.zeros(2))
+    net = Classifier(resnet20(), num_classes=10).eval()
+    assert Responses().look(net, iter([batch])).figures.keys() == Responses.logs.keys()
+
+
+@pytest.mark.parametrize("metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000))], ids=lambda m: type(m).__name__)
+def test_all_that_a_detection_metric_computes_is_declared(metric):
+    names = list(metric.compute())
+    assert names
+    assert [name for name in names if not declared(name, metric.logs)] == []
+
+
+@pytest.mark.parametrize(("guesses", "name"), [(1, "error"), (5, "error5"), (3, "error3")])
+def test_errors_are_declared_by_their_number_of_guesses(guesses, name):
+    assert ErrorRate(10, top_k=guesses).name == name
+    assert declared(name, ErrorRate.logs)
+
+
+def test_a_classifier_takes_metrics_like_a_detector():
+    network = Classifier(resnet20(), num_classes=4)
+    task = Classification(network, torch.optim.SGD, metrics=[ErrorRate(top_k=1), ErrorRate(top_k=3)])
+    logits = torch.tensor([[4.0, 3.0, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
+    task.test_metrics.update(logits, torch.tensor([1, 0]))  # the second best, and the worst
+    assert {name: float(value) for name, value in task.test_metrics.compute().items()} == {
+        "test/error": 100.0,
+        "test/error3": 50.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "better", "unit"),
+    [
+        ("test/error5", "lower", "%"),
+        ("test/ap/cat", "higher", "%"),
+        ("test/proposal_ar_s1000", "higher", "%"),
+        ("train/loss", "lower", "nats"),
+        ("test/backward_slope", "near", "per layer"),
+        ("test/ms", "lower", "ms"),
+    ],
+)
+def test_directions_and_units(name, better, unit):
+    assert figures.find(name) == figures.Kind(better, unit)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("test/eror", "test/error"), ("tset/ap50", "test/ap50"), ("test/proposal_ap1000", "test/proposal_ar100")],
+)
+def test_other_names_are_refused_with_the_nearest(name, nearest):
+    with pytest.raises(InputError, match=f"x.yaml: nothing logs '{name}'; did you mean '{nearest}'"):
+        figures.check(name, "x.yaml")
+
+
+OWN = {"figures": {"test/of_mine": {"better": "lower", "unit": "mm"}}, "metric": "test/of_mine"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"metric": "test/eror"}, "card.metric: nothing logs 'test/eror'; did you mean 'test/error'?"),
+        ({"rows": {"a": {"value": 1, "default": True, "metric": "test/app"}}}, "card.rows.a: nothing logs 'test/app'"),
+        ({"rows": {"a": {"value": 1, "default": True, "also": {"test/ap_x": 1}}}}, "card.rows.a: nothing logs"),
+        (
+            {
+                "rows": {"a": {"value": 1, "default": True}},
+                "relations": [{"id": "r", "expr": "row('a', metric='test/errors') > 1"}],
+            },
+            "card.relations.r: nothing logs 'test/errors'; did you mean 'test/error'?",
+        ),
+        (
+            {
+                "rows": {"a": {"value": 1, "default": True}},
+                "relations": [{"id": "r", "expr": "paper('a', metric='test/error5') > 1"}],
+            },
+            "card.relations.r: no paper prints test/error5 of 'a'",
+        ),
+        (
+            {
+                "rows": {"a": {"value": 1, "quoted": "other people's"}},
+                "relations": [{"id": "r", "expr": "row('a') > 1"}],
+            },
+            "card.relations.r: 'a' is quoted and never runs; write paper('a')",
+        ),
+        (OWN | {"figures": {"test/of_mine": {"better": "best"}}}, "better should be one of lower, higher, near"),
+    ],
+)
+def test_cards_name_only_what_is_logged(content, message):
+    with pytest.raises(InputError) as caught:
+        card.parse(content, "f.yaml")
+    assert message in str(caught.value)
+
+
+def test_a_card_may_declare_a_figure_of_its_own():
+    assert card.parse(OWN, "f.yaml").better("test/of_mine") == "lower"
