@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from lit_vision import cli
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lit_vision"
 
