@@ -1,6 +1,6 @@
 """What a file from others may name: a closed list by role, and each argument held to its parameter's annotation.
 
-A checkpoint is data. Of the classes and builders that it names, those here are built without a word from the user; all
+A checkpoint is data. Of the classes and builders that it names, those here are built without further consent; all
 else needs `--trust-code`. A value is judged by its parameter alone: where a class is asked for, a name on the list that
 makes such an object; where a number is asked for, a number. Text is never parsed, and nothing is imported that is not
 on the list. What has passed is spelled out as `{class_path, init_args}`, so that no later reader takes a name for a
@@ -304,7 +304,7 @@ def _told(refused: Refused, config: Any, file: str) -> InputError:
     would = f"it would run {', '.join(list(named)[:5])}{', …' if len(named) > 5 else ''}; " if named else ""
     return InputError(
         f"{file} is not only data: {str(refused)[:200]} is nothing that a checkpoint may name\n"
-        f"{would}give --trust-code if you trust whoever made the file"
+        f"{would}give --trust-code if you trust the person who made the file"
     )
 
 
