@@ -110,7 +110,7 @@ def _refuse_other_kind(annotation: Any, value: Any, key: str, experiment: Experi
     given = load(path, f"{experiment.source_of(key)}: {key}") if kind and path else None
     if kind is None or not isinstance(given, type) or issubclass(given, kind):
         return
-    promised = {*getattr(kind, "__abstractmethods__", ()), *kind.__annotations__}
+    promised = {*getattr(kind, "__abstractmethods__", ()), *(set(kind.__annotations__) - vars(kind).keys())}
     missing = [name for name in sorted(promised) if not hasattr(given, name)]
     lacks = f"; it lacks {', '.join(missing)}" if missing else ""
     source = experiment.source_of(key)

@@ -149,5 +149,5 @@ def _of_row(name: str, row: str) -> str:
     """The recipe as the row sets it, and a card of this row alone, which sets nothing any more."""
     experiment = recipes.resolve([name], row)
     card = experiment.card_content
-    told = {key: value for key, value in card["rows"][row].items() if key != "set"}
+    told = {key: value for key, value in card["rows"][row].items() if key != "set"} | {"default": True}
     return yamlio.dump({"card": card | {"rows": {row: told}, "relations": []}} | experiment.config).rstrip()

@@ -12,14 +12,15 @@ def full(monkeypatch):
     """Memory that is used up at a step, by the class of error that a GPU or the CPU's allocator raises."""
 
     def fill(step, error, phase="training"):
-        forward = Classification._forward
+        for name in ("training_step", "_evaluate"):
+            whole = getattr(Classification, name)
 
-        def faulty(task, batch):
-            if task.trainer.global_step == step and getattr(task.trainer, phase):
-                raise error
-            return forward(task, batch)
+            def faulty(task, *arguments, whole=whole):
+                if task.trainer.global_step == step and getattr(task.trainer, phase):
+                    raise error
+                return whole(task, *arguments)
 
-        monkeypatch.setattr(Classification, "_forward", faulty)
+            monkeypatch.setattr(Classification, name, faulty)
 
     return fill
 

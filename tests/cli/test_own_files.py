@@ -95,7 +95,7 @@ def test_a_package_in_the_current_folder_is_found_by_every_verb(command, package
     file = "run/checkpoints/last.ckpt"
     Image.new("L", (8, 8)).save("a.png")
     for arguments in (["test"], ["validate"], ["predict", "a.png"]):
-        assert f"asks for {package}.Mine" in command.error(*arguments, "--ckpt_path", file)
+        assert f"it would run {package}.Mine; give --trust-code" in command.error(*arguments, "--ckpt_path", file)
         command(*arguments, "--ckpt_path", file, "--trust-code")
     command("test", "--run", "run", "--trust-code")
 

@@ -70,10 +70,9 @@ def test_a_later_test_goes_beside_the_run_and_says_what_it_tested(command, seeds
     assert found["stand_in"] is True
     assert found["samples_seen"] == 0
     own = json.loads(before)
-    state = json.loads((run / "run.json").read_text())
     assert found["trained"] == {
-        **{"recipe": "quickstart/digits", "row": "digits", "run": str(run), "digest": state["digest"]},
-        **{"seed": 1, "steps": 8, "changed": own["changed"]},
+        **{"recipe": "quickstart/digits", "row": "digits", "run": str(run), "digest": own["digest"]},
+        **{"seed": 1, "steps": 8, "changed": own["changed"], "data": own["data"]["fingerprint"]},
     }
     assert (run / "result.json").read_bytes() == before
     diagnosis = json.loads((run / "tests/ten-crop/diagnosis.json").read_text())

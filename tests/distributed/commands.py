@@ -104,14 +104,13 @@ def poisoned():
         Path("images.part").rename("images")
     while not Path("images").exists():
         time.sleep(0.01)
-    forward = classification.Classification._forward
+    forward = classifier.Classifier.forward
 
-    def faulty(task, batch):
-        logits, loss = forward(task, batch)
-        white = (batch.images == 255).flatten(1).float().mean(1) > 0.5
-        return logits, loss * float("nan") if white.any() else loss
+    def faulty(network, images, sizes=None):
+        white = (images == 255).flatten(1).float().mean(1) > 0.5
+        return forward(network, images, sizes) * (float("nan") if white.any() else 1.0)
 
-    classification.Classification._forward = faulty
+    classifier.Classifier.forward = faulty
     options = (
         "--data",
         "lit_vision.data.image_folder.ImageFolder",

@@ -18,8 +18,9 @@ from lit_vision.tasks.detection import Detection
 
 DETECTION = [
     (recipe, row)
-    for recipe, _, row, _ in recipes.every_row()
-    if compose.class_path(recipes.resolve([recipe], row).config.get("model") or {})
+    for recipe, _, row, entry in recipes.every_row()
+    if not entry.quoted
+    and compose.class_path(recipes.resolve([recipe], row).config.get("model") or {})
     == "lit_vision.tasks.detection.Detection"
 ]
 # What a part is given by the part that makes it, or has nothing to do with how it learns and detects.

@@ -54,7 +54,7 @@ def test_the_ledger_has_one_training_and_three_results(run, tmp_path):
 
 def test_relations_know_them(run, tmp_path):
     found = results.of_recipe("quickstart/digits", tmp_path / "runs")
-    assert sorted(result["row"] for result in found) == ["digits", "responses", "ten crop"]
+    assert sorted(result.row for result in found) == ["digits", "responses", "ten crop"]
 
 
 def test_the_run_s_page_shows_them_with_the_plot(run, tmp_path):

@@ -45,7 +45,7 @@ def test_markdown(runs):
     assert "### 1512.03385, Table 6" in full
     twenty = cells(full, "resnet-20")
     assert twenty[1:7] == ["test/error", "8.75", "8.80 ± 0.28", "2", "+0.05", "0.5"]
-    assert twenty[7:] == ["reproduced", "quoted, counts, steps, claim (1 of 2 hold)", "60 min × 1", "8,192,000"]
+    assert twenty[7:] == ["reproduced", "quoted, counts, steps", "60 min × 1", "8,192,000"]
     assert cells(full, "resnet-1202")[1:8] == ["test/error", "7.93", "-", "-", "-", "0.5", "not run"]
     assert "60.00" not in full
     assert "8.80" not in stand_ins
@@ -88,7 +88,7 @@ def test_a_terminal_shows_text_as_it_is_and_no_long_row_of_digits(tmp_path, caps
     write(
         tmp_path / "r",
         row="1e <= *2*",
-        card={"rows": {"1e <= *2*": {"value": 8.75}}},
+        card={"rows": {"1e <= *2*": {"value": 8.75, "default": True}}},
         figures={"test/error": 178015797248.0},
     )
     assert cli.main(["report", str(tmp_path)]) == 0

@@ -93,7 +93,8 @@ class Site:
         return run
 
     def _stamp_of_files(self, folder: Path) -> str:
-        return _digest([_state(folder / name) for name in SOURCES])
+        later = [_state(other / "result.json") for other in collect.later_folders(folder)]
+        return _digest([*(_state(folder / name) for name in SOURCES), *later])
 
     def _found(self, key: str, run: Run, files: str) -> Found:
         # The state too, which silence changes.

@@ -121,20 +121,13 @@ def _figure(figure: Figure, entry: Entry, table: Table) -> dict[str, str]:
     cells = {
         "metric": figure.metric,
         # No bound of our own, and no release's figure, stands under the paper's name.
-        "paper" if of_paper else "expected": numbers.printed(figure.expected),
+        ("paper" if of_paper else "expected" if table.paper else "own bound"): numbers.printed(figure.expected),
         "ours": numbers.spread(figure.mean, figure.spread),
         "n": str(len(figure.values) or "-"),
     }
     if table.keys:
         return cells
     return cells | {"difference": numbers.signed(figure.difference), "tolerance": numbers.printed(tolerance)}
-
-
-def _bound(table: Table) -> str:
-    """What the column of expected figures is called: a recipe of no paper has set its own bound."""
-    if not table.paper:
-        return "own bound"
-    return "expected" if table.stand_in else "paper"
 
 
 def _cost(cost: Cost) -> dict[str, str]:
