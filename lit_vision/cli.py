@@ -23,6 +23,7 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   lit-vision data ls | where NAME | get NAME
   lit-vision slurm RECIPE --config overlays/gpu8 > job.sbatch
   lit-vision sweep run FILE [--jobs N] | status | best | resume
+  lit-vision claims ls | run C00 | verdict --all   claims fixed before their runs
   lit-vision report [RUNS…]                      the papers' tables with your figures and verdicts
   lit-vision compare A B                         two runs, or groups of runs, side by side
   lit-vision score RUN test/ap=35.5 --server test-dev --on 2026-11-30   what a server said
@@ -247,6 +248,13 @@ def _sync(verb: str, arguments: list[str]) -> int:
     return sync.run(arguments)
 
 
+def _claims(verb: str, arguments: list[str]) -> int:
+    _find_own_packages()
+    from lit_vision.verbs import claims
+
+    return claims.run(arguments)
+
+
 def _sweep(verb: str, arguments: list[str]) -> int:
     from lit_vision.verbs import sweep
 
@@ -267,4 +275,5 @@ VERBS: dict[str, Callable[[str, list[str]], int]] = {
     "dashboard": _dashboard,
     "sync": _sync,
     "sweep": _sweep,
+    "claims": _claims,
 }

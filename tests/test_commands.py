@@ -15,9 +15,9 @@ import torch
 import yaml
 
 from lit_vision import cli
-from lit_vision.experiment import compose, recipes, yamlio
+from lit_vision.experiment import claims, compose, recipes, yamlio
 from lit_vision.experiment import names as check
-from lit_vision.session import request
+from lit_vision.session import request, trial
 from lit_vision.sweeps import agent, child
 from tests.cli.conftest import Command
 from tests.twins import folders
@@ -76,6 +76,10 @@ predict --ckpt_path runs/…/checkpoints/last.ckpt --pictures out photographs/
 # As they stand, in the same folder; what they print.
 AS_THEY_STAND = {
     "recipes ls": "resnet-20 on 45k",
+    "claims ls": "C00",
+    "claims verdict --all": "C00",
+    "claims verdict --all --jsonl": "",  # one line per run, and here are none
+    "claims verdict --all --markdown --from docs/results/claims.jsonl": "C00",
     'recipes show resnet/cifar10 --row "resnet-110"': "# parameters: 1,727,962",
     'recipes show resnet/cifar10 --row "resnet-20"': "# schedule: 64,000 iterations of 128 images",
     "recipes cp resnet/cifar10 recipes/mine.yaml": "recipes/mine.yaml",
@@ -100,6 +104,13 @@ AS_THEY_STAND = {
     'slurm retinanet/r50_fpn_coco --row "minival" --config overlays/nodes4x8 --data.batch_size 32 > job.sbatch': (
         "#SBATCH --nodes=4"
     ),
+}
+
+# Trials of minutes: which claim they would run, and which seeds beside the file's.
+CLAIMS = {
+    "claims run C00": ("C00", None),
+    "claims run C00 --seeds 14,15": ("C00", [14, 15]),
+    "claims run C50-mine.yaml": ("C50", None),
 }
 
 # They load gigabytes: `data where` says that the name is known.
@@ -144,7 +155,7 @@ def on_page(page):
 
 def test_every_command_of_every_page_is_listed_and_nothing_else():
     found = set().union(*map(on_page, PAGES))
-    groups = [*map(listed, (RESOLVED, SHORTENED, SLOW, DOWNLOADS)), AS_THEY_STAND]
+    groups = [*map(listed, (RESOLVED, SHORTENED, SLOW, DOWNLOADS)), AS_THEY_STAND, CLAIMS]
     everything = [command for group in groups for command in group]
     assert len(everything) == len(set(everything)), "listed twice"
     assert sorted(found - set(everything)) == [], "say in tests/test_commands.py how they are run"
@@ -190,7 +201,7 @@ def test_what_is_downloaded_is_known(command, line):
     assert name in command("data", "where", name)
 
 
-def trial(words, place, environment):
+def copied(words, place, environment):
     """A trial of a sweep that copies a finished run instead of training one."""
     source = next(Path("runs/quickstart").rglob("result.json")).parent
     return real_start(["sh", "-c", f"cp -r {shlex.quote(str(source.resolve()))}/. {place}/"], place, environment)
@@ -211,11 +222,13 @@ def site(tmp_path_factory):
             assert cli.main(fit) == 0
             patch.delenv("LIT_VISION_RUN")
         patch.setattr(agent, "TICK", 0.02)
-        patch.setattr(agent.Settings.__init__, "__defaults__", (1, None, 120.0, trial))
+        patch.setattr(agent.Settings.__init__, "__defaults__", (1, None, 120.0, copied))
         assert cli.main(["sweep", "run", "digits"]) == 0
         folders.photographs(place / "folder", splits={"": 1})
         shutil.copy(next(path for path in (place / "folder").rglob("*") if path.is_file()), place / "picture.png")
         (place / "recipes").mkdir()
+        (place / "docs" / "results").mkdir(parents=True)
+        shutil.copy(ROOT / "docs" / "results" / "claims.jsonl", place / "docs" / "results")
     return place
 
 
@@ -223,7 +236,7 @@ def site(tmp_path_factory):
 def at_site(site, capsys, monkeypatch):
     monkeypatch.chdir(site)
     monkeypatch.setattr(agent, "TICK", 0.02)
-    monkeypatch.setattr(agent.Settings.__init__, "__defaults__", (1, None, 120.0, trial))
+    monkeypatch.setattr(agent.Settings.__init__, "__defaults__", (1, None, 120.0, copied))
     return Command(capsys)
 
 
@@ -254,6 +267,16 @@ def test_it_runs_as_it_stands(at_site, line, printed):
     if words[0] == "dashboard" and "--no-serve" not in words:
         words.append("--no-serve")
     assert printed in at_site(*words)
+
+
+@pytest.mark.parametrize(("line", "asked"), CLAIMS.items())
+def test_a_claim_would_run_its_seeds(command, monkeypatch, line, asked):
+    shutil.copy(claims.files()[0], "C50-mine.yaml")
+    begun = []
+    monkeypatch.setattr(trial, "run", lambda claim, seeds, machine: begun.append((claim.id, list(seeds))) or 0)
+    command(*words_of(line))
+    name, seeds = asked
+    assert begun == [(name, seeds or list(claims.load(claims.files()[0]).seeds))]
 
 
 @pytest.mark.slow

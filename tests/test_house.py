@@ -144,6 +144,7 @@ def test_only_the_command_imports_verbs():
         *(["--help"], ["recipes", "ls", "--json"], ["data", "ls"], ["data", "where", "imagenet"]),
         # No runs: an error, but a light one.
         *(["report", "recipes"], ["compare", "recipes", "tests"], ["sync", "recipes"], ["sweep", "status", "none"]),
+        *(["claims", "ls"], ["claims", "verdict", "--all"]),
     ],
 )
 def test_light_commands_import_no_torch(arguments):

@@ -10,7 +10,10 @@ import statistics
 import sys
 from pathlib import Path
 
+from lit_vision.experiment import claims as fixed
 from lit_vision.experiment import recipes
+from lit_vision.report import claims_page, markdown
+from lit_vision.runs import claim_runs, claim_verdicts
 from lit_vision.runs import folder as runs
 
 HERE = Path(__file__).parent
@@ -428,6 +431,13 @@ def readme():
     return f"{before}{COUNTED[0]}{sentence}{COUNTED[1]}{rest.split(COUNTED[1], 1)[1]}"
 
 
+def claims():
+    """What `lit-vision claims verdict --all --markdown --from docs/results/claims.jsonl` prints."""
+    kept = claim_runs.read(HERE / "claims.jsonl")
+    family = [claim_verdicts.judge(claim, kept) for claim in fixed.every()]
+    return markdown.render(claims_page.document(family, family), HERE)
+
+
 PAGES = {
     "cifar10_jpeg": cifar10_jpeg,
     "trainers": trainers,
@@ -439,6 +449,7 @@ PAGES = {
     "benchmarks": benchmarks,
     "reliability": reliability,
     "digits_sweep": digits_sweep,
+    "claims": claims,
 }
 
 

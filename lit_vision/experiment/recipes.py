@@ -16,6 +16,7 @@ from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
 OVERLAYS = "overlays"
+CLAIMS = "claims"
 EDITED = "config.yaml"  # the changed key of a saved configuration that was edited by hand: no other key says how
 
 # What a machine may change without changing the experiment (`docs/architecture.md`, *Recipes*). Everything else that
@@ -102,9 +103,9 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """All recipes by name, overlays left out."""
+    """All recipes by name, overlays and claims left out."""
     found = sorted(str(path.relative_to(folder()).with_suffix("")) for path in folder().glob("*/*.yaml"))
-    return [name for name in found if not name.startswith(f"{OVERLAYS}/")]
+    return [name for name in found if not name.startswith((f"{OVERLAYS}/", f"{CLAIMS}/"))]
 
 
 def find(name: str) -> Path:

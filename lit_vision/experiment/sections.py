@@ -35,4 +35,6 @@ def refuse_unknown(experiment: Experiment) -> None:
     for section in experiment.config:
         if section not in SECTIONS:
             where = experiment.source_of(section)
+            if section == "claim":
+                raise InputError(f"{where} is a claim and no recipe; lit-vision claims run {where} runs it")
             raise InputError(f"{where}: unknown key {section!r}; {nearest.hint(section, (*SECTIONS, 'card'))}")

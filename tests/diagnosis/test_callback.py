@@ -119,7 +119,7 @@ DETECTED = [
 def test_detection(tmp_path):
     found, lines = examine(tmp_path, DETECTED)
     assert list(found) == [
-        *("version", "task", "split", "class_names", "images", "calibration", "calibration_error"),
+        *("version", "task", "split", "class_names", "images", "shown_score", "calibration", "calibration_error"),
         *("per_class", "errors", "precision_recall", "recall_iou", "worst"),
     ]
     assert [line["image"] for line in lines] == [0, 2, 4]

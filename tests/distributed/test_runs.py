@@ -79,10 +79,16 @@ def test_the_weights_are_those_of_one_process(fitted):
         torch.testing.assert_close(together[name], weight, rtol=1e-5, atol=1e-7)
 
 
+ONE_STEP = ("--trainer.max_steps", "1", "--data.batch_size", "2")
+
+
 def test_detections_and_pictures_are_written_once(tmp_path):
     for size in (1, 2):
         voc.folder(tmp_path / str(size) / "own", {"train": 4, "val": 3, "test": 21}, commands.NAMES)
-        world.run(commands.command, size, tmp_path / str(size), ["test", *DETECTOR])
+    world.run(commands.command, 1, tmp_path / "1", ["fit", *DETECTOR[:-2], *ONE_STEP, "--run", "../trained"])
+    for size in (1, 2):
+        file = tmp_path / "trained" / "checkpoints" / "last.ckpt"
+        world.run(commands.command, size, tmp_path / str(size), ["test", *DETECTOR, "--ckpt_path", str(file)])
     alone, together = (files(tmp_path / size / "run") for size in "12")
     assert alone.keys() == together.keys()
     kept = {name for name in alone if name.endswith((".jpg", ".txt")) or name.startswith("detections")}

@@ -109,7 +109,7 @@ def test_detect_by_hand():
     logits[0, 0, 1], logits[0, 3, 0], logits[0, 2, 1] = 2.0, 3.0, -2.95  # the last is just below 0.05
     deltas = torch.zeros(1, 4, 4)
     deltas[0, 3, 0] = 0.8
-    net.predict = lambda images, sizes: predictions(logits.tolist(), deltas)
+    net._predict = lambda features, image_size: predictions(logits.tolist(), deltas)
     (found,) = net.detect(torch.zeros(1, 3, 32, 64, dtype=torch.uint8), torch.tensor([[8, 44]]))
     assert found.labels.tolist() == [0, 1]
     assert found.scores.tolist() == pytest.approx([1 / (1 + math.exp(-3)), 1 / (1 + math.exp(-2))])

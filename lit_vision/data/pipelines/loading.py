@@ -137,8 +137,8 @@ class Loader:
                     yield batch
         except InputError as error:
             raise InputError(str(error).rpartition(f"{InputError.__name__}: ")[2].strip()) from None
-        except RuntimeError as error:
-            lost = _LOST.search(str(error))
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            lost = _LOST.search(str(error) if isinstance(error, RuntimeError) else _awaited())
             if lost is None:
                 raise
             raise InputError(self._told(lost)) from error
@@ -152,6 +152,15 @@ class Loader:
             f"a reader process {what}; it was reading: {shown}\n"
             "look at these files and at the machine's memory; --data.num_workers 0 reads in the main process"
         )
+
+
+def _awaited(seconds: float = 5.0) -> str:
+    """What torch says of a reader that broke its pipe: it raises, anywhere, once it learns of the process's end."""
+    try:
+        time.sleep(seconds)
+    except RuntimeError as error:
+        return str(error)
+    return ""
 
 
 def _collate_readable(collate: Collate, samples: Sequence[Sample[Any] | None]) -> tuple[Batch[Any] | None, int]:

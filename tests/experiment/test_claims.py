@@ -1,0 +1,155 @@
+import copy
+
+import pytest
+
+from lit_vision.errors import InputError
+from lit_vision.experiment import claims, recipes, yamlio
+
+SHORT = {"trainer.max_steps": 2}
+CONTENT = {
+    "text": "a is worse than b",
+    "data": "digits",
+    "arms": {
+        "a": {"recipe": "quickstart/digits", "set": SHORT},
+        "b": {"recipe": "quickstart/digits", "row": "digits", "set": SHORT | {"model.optimizer.momentum": 0.0}},
+    },
+    "metric": "test/error",
+    "difference": "a - b",
+    "direction": ">",
+    "margin": 2,
+    "seeds": [3, 4, 5],
+    "budget": {"words": "two steps", "minutes": 0.1},
+    "known": "nothing",
+}
+GRID = {"key": "model.optimizer.lr", "values": [0.1, 0.2], "seed": 9, "by": "val/error"}
+
+
+def parsed(**changes):
+    content = copy.deepcopy(CONTENT) | changes
+    return claims.parse({"claim": content}, "C90", "C90-a.yaml")
+
+
+def test_a_claim_is_read_whole():
+    claim = parsed(tune=GRID)
+    assert (claim.id, claim.source, claim.margin, claim.seeds) == ("C90", "C90-a.yaml", 2.0, [3, 4, 5])
+    assert claim.arms["b"].set["model.optimizer.momentum"] == 0.0
+    assert claim.tune == claims.Tune("model.optimizer.lr", [0.1, 0.2], 9, "val/error")
+    assert claim.statement == "a - b > 2"
+    assert parsed(direction="within", margin=0.7).statement == "|a - b| < 0.7"
+    assert [claims.row_of(arm) for arm in claim.arms.values()] == ["digits", "digits"]
+
+
+def test_every_word_is_part_of_what_is_fixed():
+    assert parsed().digest == claims.parse({"claim": CONTENT}, "C91", "elsewhere.yaml").digest
+    changed = [parsed(**{key: value}) for key, value in {"margin": 1, "known": "all", "seeds": [3, 4]}.items()]
+    assert len({claim.digest for claim in [parsed(), *changed]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"margn": 1}, "C90-a.yaml: claim has no key 'margn'; did you mean 'margin'?"),
+        ({"direction": ">="}, "C90-a.yaml: claim.direction should be one of >, <, within, got '>='"),
+        ({"margin": "two"}, "C90-a.yaml: claim.margin should be a float, got 'two'"),
+        ({"paper": 1512.03385}, "C90-a.yaml: claim.paper must be quoted, or YAML reads a float: 1512.03385"),
+        ({"paper": "1512.03385"}, "C90-a.yaml: claim.where: say where 1512.03385 claims it"),
+        ({"id": "C01"}, "claim.id and claim.source are the file's own name; leave them out"),
+        ({"pairing": "data"}, "C90-a.yaml: claim.pairing should be one of seed, got 'data'"),
+        ({"difference": "a - c"}, "C90-a.yaml: claim.difference: there is no 'c'"),
+        ({"metric": "test/eror"}, "C90-a.yaml: claim.metric: nothing logs 'test/eror'; did you mean 'test/error'?"),
+        ({"seeds": [3, 3]}, "C90-a.yaml: claim.seeds should name each seed once, got [3, 3]"),
+        ({"seeds": []}, "C90-a.yaml: claim.seeds should name each seed once, got []"),
+        ({"direction": "within", "margin": 0}, "claim.margin: an equivalence needs a positive margin, got 0"),
+        ({"budget": {"words": "x"}}, "C90-a.yaml: claim.budget needs the key 'minutes'"),
+    ],
+)
+def test_messages_name_file_and_key(changes, message):
+    with pytest.raises(InputError) as refused:
+        parsed(**changes)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ({"recipe": "quickstart/digit"}, "no file and no recipe 'quickstart/digit'; did you mean 'quickstart/digits'?"),
+        ({"recipe": "quickstart/digits", "row": "digit"}, "claim.arms.b: quickstart/digits has no row 'digit'"),
+        (
+            {"recipe": "quickstart/digits", "row": "mean of three", "on": "a"},
+            "arms.b: row 'mean of three' of quickstart/digits is of no single training",
+        ),
+        (
+            {"recipe": "quickstart/digits", "row": "centre crop"},
+            "trains nothing; say by `on` whose weights",
+        ),
+        (
+            {"recipe": "quickstart/digits", "on": "a"},
+            "row 'digits' of quickstart/digits trains by itself; drop `on`",
+        ),
+        ({"recipe": "quickstart/digits", "row": "centre crop", "on": "x"}, "arms.b.on: 'x' is no arm that trains"),
+        (
+            {"recipe": "quickstart/digits", "row": "centre crop", "on": "a", "set": {"protocol": None}},
+            "claim.arms.b.set: an arm on another's weights sets nothing",
+        ),
+    ],
+)
+def test_messages_about_an_arm(arm, message):
+    with pytest.raises(InputError) as refused:
+        parsed(arms={"a": CONTENT["arms"]["a"], "b": arm})
+    assert message in str(refused.value)
+
+
+def test_an_arm_of_a_recipe_without_a_default_row_names_its_row(tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text(yamlio.dump({"card": {"rows": {"one": {"claim": "x", "set": SHORT}}}}))
+    with pytest.raises(InputError, match=r"claim.arms.b.row: .*own.yaml has no default row; choose from: one"):
+        parsed(arms={"a": CONTENT["arms"]["a"], "b": {"recipe": str(file)}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 3}, "claim.tune.seed: 3 is one of the claim's seeds; tune on a seed of its own"),
+        ({"by": "test/error"}, "claim.tune.by should be a figure of validation, val/…, got 'test/error'"),
+        ({"by": "val/eror"}, "claim.tune.by: nobody says whether a low or a high val/eror is good"),
+    ],
+)
+def test_messages_about_the_grid(changes, message):
+    with pytest.raises(InputError) as refused:
+        parsed(tune=GRID | changes)
+    assert message in str(refused.value)
+
+
+def test_an_arm_s_name_must_stand_in_an_expression():
+    with pytest.raises(InputError, match=r"claim.arms.plain-20: an arm's name stands in an expression"):
+        parsed(arms={"plain-20": CONTENT["arms"]["a"]})
+
+
+def test_a_claim_is_no_recipe_and_a_recipe_no_claim(tmp_path):
+    assert claims.files()
+    assert not [name for name in recipes.names() if name.startswith("claims/")]
+    file = tmp_path / "C92-a.yaml"
+    file.write_text(yamlio.dump({"card": {}, "claim": CONTENT}))
+    with pytest.raises(InputError, match=r"a claim's file has the one key 'claim', got card, claim"):
+        claims.load(file)
+
+
+def test_a_claim_is_found_by_id_and_by_file(tmp_path):
+    assert claims.find("C00").source == str(claims.files()[0])
+    file = tmp_path / "C92-a.yaml"
+    file.write_text(yamlio.dump({"claim": CONTENT}))
+    assert claims.find(str(file)).id == "C92"
+    with pytest.raises(InputError, match=r"no file and no claim 'C0'; did you mean 'C00'"):
+        claims.find("C0")
+    file.rename(tmp_path / "a.yaml")
+    with pytest.raises(InputError, match=r"a claim's file has a name as C01-degradation.yaml"):
+        claims.find(str(tmp_path / "a.yaml"))
+
+
+def test_the_suite_s_claims_have_numbers_of_their_own_and_settings_that_resolve():
+    every = claims.every()
+    assert len({claim.id for claim in every}) == len(every)
+    for claim in every:
+        for arm in claim.arms.values():
+            experiment = recipes.resolve([arm.recipe], arm.row or None, list(arm.set.items()))
+            assert set(experiment.changed) <= set(arm.set), claim.id
