@@ -128,7 +128,7 @@ def _train(verb: str, arguments: list[str]) -> int:
     asked = request.Request(verb, options=options, trust_code="--trust-code" in flags, **values)
     if sections or {"-h", "--help"} & flags:
         return _help(verb, request.resolve(asked) if asked.configs else None, sections)
-    # What is only a typo is told before the seconds that torch takes.
+    # Typos are reported before the seconds that importing torch takes.
     experiment = request.resolve(asked)
     if "--print_config" in flags:
         from lit_vision.session import resolution, saved

@@ -72,7 +72,7 @@ def share_buffers(model: nn.Module) -> None:
     """Rank zero's running statistics for every rank, and no more of it while evaluating.
 
     DDP would send them within the first forward pass of an evaluation. A rank whose images are all left out makes no
-    such pass, and the others would wait for it; so they are sent here, and the wrapper is told that it was done.
+    such pass, and the others would wait for it; so they are sent here, and the wrapper is informed that it was done.
     """
     if isinstance(model, DistributedDataParallel):
         for buffer in model.module.buffers():

@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """Bad input, told in at most three lines: what was asked, what was got, where, and what to do.
+    """Bad input, reported in at most three lines: what was asked, what was found, where, and what to do.
 
     The command line prints the message alone and exits with 2; in Python it is an ordinary `ValueError`.
     """

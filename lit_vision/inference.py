@@ -85,7 +85,7 @@ class Predictor(ABC, Generic[P]):
 
         Args:
             images: One, or several; see `Picture`.
-            top: Classes that a classifier tells for each image.
+            top: Classes that a classifier returns for each image.
             score: Least score of a detector's boxes.
             batch_size: Images per forward pass.
 

@@ -21,7 +21,7 @@ def started_by() -> str | None:
 def rank() -> int:
     """Number of this process among all.
 
-    Lightning's own launcher tells its children no total before they meet; there every process beyond the first of the
+    Lightning's own launcher gives its children no total before they meet; there every process beyond the first of the
     first node has a positive number here, which need not be its final one.
     """
     launcher = started_by()

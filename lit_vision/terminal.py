@@ -1,4 +1,4 @@
-"""What becomes of output that nobody takes: a closed pipe, a full disk, a terminal without the characters. No torch."""
+"""What becomes of output that cannot be written: a closed pipe, a full disk, characters that are missing. No torch."""
 
 import contextlib
 import io
@@ -62,7 +62,7 @@ def silence(stream: TextIO) -> None:
 
 @contextlib.contextmanager
 def outliving() -> Iterator[None]:
-    """Within it, output that cannot be written is dropped: what a command works at outlives whoever reads along."""
+    """Within it, output that cannot be written is dropped: the work of a command outlives its readers."""
     before = {name: getattr(sys, name) for name in STREAMS}
     for name, stream in before.items():
         setattr(sys, name, _Outliving(stream))

@@ -1,4 +1,4 @@
-"""Renders every page of this folder from the JSON lines beside it; no figure on a page is typed.
+"""Renders every page of this folder from the JSON lines beside it, and the README's count of rows; none is typed.
 
 python docs/results/render.py               writes the pages
 python docs/results/render.py --check       fails if a page is not what its lines say
@@ -31,6 +31,13 @@ KEPT = (
     "hardware",
     "data",
 )
+
+
+# Lines of the papers' tables that are of the authors' own systems: ResNet, rectifiers, Faster R-CNN, FPN, RetinaNet.
+OWN_LINES = 54 + 27 + 62 + 28 + 50
+
+README = HERE.parents[1] / "README.md"
+COUNTED = ("<!-- rendered by docs/results/render.py -->\n", "\n<!-- end -->")
 
 
 def lines(name):
@@ -405,6 +412,25 @@ lit-vision dashboard runs --no-serve # the pages, see docs/pictures
 """
 
 
+def own_lines():
+    """Lines of the papers' tables that rows of recipes stand for: all of them, and those judged by a printed figure."""
+    rows = [(card.paper, row) for _, card, _, row in recipes.every_row() if row.source == "paper" and not row.quoted]
+    found = [(paper, place, row) for paper, row in rows for place in row.places if paper and place.startswith("Table")]
+    judged = {(paper, place) for paper, place, row in found if row.value is not None}
+    return {(paper, place) for paper, place, _ in found}, judged
+
+
+def readme():
+    """The README with its sentence on how much of the papers' tables is here."""
+    found, judged = own_lines()
+    sentence = (
+        f"Of the {OWN_LINES} lines that the five papers' tables print for the authors' own systems, {len(found)} are\n"
+        f"rows of recipes so far, and {len(judged)} of them are judged by the printed figure. The others follow."
+    )
+    before, rest = README.read_text().split(COUNTED[0])
+    return f"{before}{COUNTED[0]}{sentence}{COUNTED[1]}{rest.split(COUNTED[1], 1)[1]}"
+
+
 def claims():
     """What `lit-vision claims verdict --all --markdown --from docs/results/claims.jsonl` prints."""
     kept = claim_runs.read(HERE / "claims.jsonl")
@@ -432,8 +458,9 @@ def main(arguments):
         collect(arguments[1], arguments[2:])
         return 0
     wrong = []
-    for name, page in PAGES.items():
-        file, text = HERE / f"{name}.md", page()
+    files = {README: readme, **{HERE / f"{name}.md": page for name, page in PAGES.items()}}
+    for file, page in files.items():
+        text = page()
         if arguments == ["--check"]:
             wrong += [file.name] if not file.is_file() or file.read_text() != text else []
         else:

@@ -41,8 +41,8 @@ class FiniteLoss(L.Callback):
     """Holds back an optimiser step whose loss or gradient is not finite on any rank.
 
     The ranks agree before the optimiser acts, so none waits for another, and weights and optimiser never see the step.
-    One line a rank in `nonfinite.jsonl` names its images, its loss parts and the gradients' norms. A step that is left
-    out counts for the schedule, and running statistics go back to what they were before it.
+    One line per rank in `nonfinite.jsonl` names its images, loss parts and gradient norms. A step that is left out
+    counts for the schedule, and running statistics go back to what they were before it.
 
     With `precision: 16-mixed` only the loss is looked at: infinite gradients are how the loss scale finds its place.
 

@@ -10,7 +10,7 @@ from lit_vision.types import Batch
 
 
 class OutOfMemory(L.Callback):
-    """Remembers the batch in hand, so that `told` can say what did not fit."""
+    """Remembers the current batch, so that `told` can say what did not fit."""
 
     def __init__(self) -> None:
         self._doing = "before the first batch"

@@ -14,7 +14,7 @@ _TERMINAL_SECONDS, _FILE_SECONDS = 0.2, 30.0
 class RunProgress(ProgressBar):
     """Counts optimiser steps up to `max_steps` (or the end of `max_epochs`); evaluation gets a short-lived bar.
 
-    Lightning's own bar starts anew each epoch, so it never tells when a run of 64,000 iterations will end.
+    Lightning's own bar starts anew each epoch, so it never shows when a run of 64,000 iterations will end.
     """
 
     def __init__(self) -> None:

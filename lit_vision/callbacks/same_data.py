@@ -14,7 +14,7 @@ class SameData(L.Callback):
 
     Args:
         folder: The run's folder.
-        beside: Whether the command tests a trained run beside its own result: other data are allowed there, and told.
+        beside: Whether the command tests a trained run beside its own result: other data are reported then.
     """
 
     def __init__(self, folder: RunFolder, beside: bool = False) -> None:

@@ -63,7 +63,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
         if num_workers < 0:
             raise InputError(f"data.num_workers is {num_workers}; it must be at least 0 (read in the main process)")
         if twice := [name for name, times in Counter(class_names).items() if times > 1]:
-            raise InputError(f"the class name {twice[0]!r} is there twice; results are told by class name")
+            raise InputError(f"the class name {twice[0]!r} is there twice; results are listed by class name")
         self.class_names = list(class_names)
         self.pipeline = pipeline
         self.batch_size = batch_size
@@ -202,7 +202,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
         return splits
 
     def groups(self) -> Tensor | None:
-        """Group of each training image, int64 [N]; a batch holds one group as far as numbers allow. None: one group."""
+        """Group of each training image, int64 [N]; a batch holds one group where possible. None: one group."""
         return None
 
     def eval_groups(self, split: S) -> Tensor | None:

@@ -147,7 +147,7 @@ def _state(path: str) -> tuple[int, int]:
 
 
 def _digest(path: str) -> bytes:
-    """Of the content; empty where it cannot be read, which is told where the image is decoded."""
+    """Of the content; empty where it cannot be read, which is reported where the image is decoded."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()

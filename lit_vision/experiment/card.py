@@ -1,6 +1,6 @@
 """The recipe card: which table a recipe stands for, what each row should reach, and which claims join the rows.
 
-The schema is architecture §5. No torch here: listing two hundred rows must stay instant.
+`docs/architecture.md` explains its use. No torch here: listing two hundred rows must stay instant.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
-"""Checks classes and keys of a configuration before anything is built: a slip is told with its nearest right name.
+"""Checks classes and keys of a configuration before anything is built: typos are reported with the nearest right name.
 
-jsonargparse would refuse the same slips, in some fifty lines.
+jsonargparse would refuse the same typos, in some fifty lines.
 """
 
 import functools

@@ -17,10 +17,10 @@ from lit_vision.experiment.compose import Config
 
 OVERLAYS = "overlays"
 CLAIMS = "claims"
-EDITED = "config.yaml"  # what is changed where a saved configuration was edited by hand, and no key tells how
+EDITED = "config.yaml"  # the changed key of a saved configuration that was edited by hand: no other key says how
 
-# What a machine may change without changing the experiment (architecture §5, overlays). Everything else that differs
-# from recipe and row turns a run into a stand-in.
+# What a machine may change without changing the experiment (`docs/architecture.md`, *Recipes*). Everything else that
+# differs from recipe and row turns a run into a stand-in.
 HARDWARE = (
     *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy", "precision", "benchmark")),
     *(f"trainer.{name}" for name in ("logger", "enable_progress_bar", "enable_model_summary", "log_every_n_steps")),
@@ -276,7 +276,7 @@ def _open(name: str) -> Experiment:
 
 
 def _from_content(content: Config, source: str) -> Experiment:
-    """A recipe, or a saved configuration, whose `origin` tells the recipe and row it came from."""
+    """A recipe, or a saved configuration, whose `origin` names the recipe and row it came from."""
     content = copy.deepcopy(_asked(content))
     card_content = content.pop("card", None) or {}
     origin = content.pop("origin", None) or {}

@@ -1,6 +1,6 @@
 """What a file from others may name: a closed list by role, and each argument held to its parameter's annotation.
 
-A checkpoint is data. Of the classes and builders that it names, those here are built without a word from the user; all
+A checkpoint is data. Of the classes and builders that it names, those here are built without further consent; all
 else needs `--trust-code`. A value is judged by its parameter alone: where a class is asked for, a name on the list that
 makes such an object; where a number is asked for, a number. Text is never parsed, and nothing is imported that is not
 on the list. What has passed is spelled out as `{class_path, init_args}`, so that no later reader takes a name for a
@@ -59,6 +59,16 @@ LISTED = {
     ),
 }
 
+# Named and not imported: this room stands below theirs, and imports no torch until something is judged.
+KINDS = {
+    "model": "lightning.LightningModule",
+    "data": "lightning.LightningDataModule",
+    "protocol": "lit_vision.protocols.base.Protocol",
+}
+"""What each section of a checkpoint's configuration must be."""
+
+PIPELINE = "lit_vision.data.pipelines.pipeline.Pipeline"
+
 _WORD = re.compile(r"[\w+-]*")  # text that no reader takes for a path, a name to import, or YAML
 _TEXTS = ("card", "origin")  # read as text and numbers, by `card` and `recipes`
 _PRECISION = re.compile(r"[a-z0-9-]{1,30}")
@@ -89,11 +99,7 @@ def configuration(config: Any, file: str) -> Config:
     Raises:
         InputError: Names what would run, and the option that vouches for it.
     """
-    import lightning
-
-    from lit_vision.protocols.base import Protocol
-
-    kinds = {"model": lightning.LightningModule, "data": lightning.LightningDataModule, "protocol": Protocol}
+    kinds = {section: check.load(path) for section, path in KINDS.items()}
     try:
         return {key: _section(key, value, kinds) for key, value in _mapping(config, "the configuration").items()}
     except Refused as refused:
@@ -102,10 +108,8 @@ def configuration(config: Any, file: str) -> Config:
 
 def pipeline(config: Any, file: str) -> Any:
     """The pipeline of a checkpoint, held to the list; see `configuration`."""
-    from lit_vision.data.pipelines.pipeline import Pipeline
-
     try:
-        return held(config, Pipeline, "pipeline")
+        return held(config, check.load(PIPELINE), "pipeline")
     except Refused as refused:
         raise _told(refused, config, file) from None
 
@@ -300,7 +304,7 @@ def _told(refused: Refused, config: Any, file: str) -> InputError:
     would = f"it would run {', '.join(list(named)[:5])}{', …' if len(named) > 5 else ''}; " if named else ""
     return InputError(
         f"{file} is not only data: {str(refused)[:200]} is nothing that a checkpoint may name\n"
-        f"{would}give --trust-code if you trust whoever made the file"
+        f"{would}give --trust-code if you trust the person who made the file"
     )
 
 

@@ -36,7 +36,7 @@ class Wandb(WandbLogger):
 
     Args:
         project: W&B project.
-        mode: `auto` is online with a key and offline without; the environment's `WANDB_MODE` goes before it.
+        mode: `auto` is online with a key and offline without; the environment's `WANDB_MODE` takes precedence.
         entity: W&B user or team; None is the account's default.
         checkpoints: Which checkpoints become artifacts after the test pass: the last, the best that `checkpoint.best`
             keeps, or all that are there. An offline run refers to the files in the run's folder, so they must still
@@ -170,7 +170,7 @@ class Wandb(WandbLogger):
         self.experiment.log_artifact(artifact, aliases=[path.stem])
 
     def _try(self, action: Callable[[], object]) -> None:
-        """Does something with W&B; the first failure is told, and from then on W&B is left alone."""
+        """Does something with W&B; the first failure is reported, and from then on W&B is left alone."""
         if self._failed:
             return
         try:

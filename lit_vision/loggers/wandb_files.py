@@ -28,7 +28,7 @@ _ours: dict[str, str] = {}  # what this process has set, to tell it from what th
 
 
 def chosen_mode(mode: Mode) -> str:
-    """`auto` is online with a key and offline without; the environment's `WANDB_MODE` goes before it."""
+    """`auto` is online with a key and offline without; the environment's `WANDB_MODE` takes precedence."""
     if not os.environ.get("WANDB_MODE"):
         os.environ.pop("WANDB_MODE", None)  # W&B refuses to start when it is there but empty
     return os.environ.get("WANDB_MODE") or (_mode_by_key() if mode == "auto" else mode)

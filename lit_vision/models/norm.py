@@ -72,7 +72,7 @@ def refuse_sync_on_cpu(module: nn.Module, processes: int, device: torch.device) 
 
 
 def tell_of_batch_statistics(module: nn.Module, images: int, processes: int) -> None:
-    """Say what a trained BatchNorm sees: a warning at one image a device, a line where running statistics are partial.
+    """Say what a trained BatchNorm sees: a warning at one image per device, a line if running statistics are partial.
 
     Args:
         module: The network.

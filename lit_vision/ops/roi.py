@@ -23,7 +23,7 @@ class Pooler:
         op: `align` interpolates (RoIAlign, without the later half-pixel shift); `pool` takes maxima of whole pixels
             of the map (Fast R-CNN, Section 2.1), which both papers used and no current code does.
         sampling_ratio: Points per side of a cell that `align` averages; 0 for as many as there are pixels.
-        levels: Levels to pool from, ascending, as far as there are such maps. P6 is for proposals only (FPN,
+        levels: Levels to pool from, ascending, of those that exist. P6 is for proposals only (FPN,
             Section 4.1).
         canonical: Level of a 224-pixel region, k0 in FPN's Eq. 1.
         ends: Which corner both operations are given as the lower right one: `exclusive` gives ours, which lies behind

@@ -147,7 +147,7 @@ def find(paths: Iterable[Path] = (runs.ROOT,), tell: Tell | None = None, files: 
         InputError: If a path is not there; if a file of a run is damaged and nobody is to be told.
     """
     read_one = read if tell is None else readable(tell, files)
-    # The earlier stages of a run are told by it, not beside it.
+    # The earlier stages of a run are shown with it, not beside it.
     return [run for folder in folders(paths) if (run := read_one(folder)) and "part_of" not in run.state]
 
 

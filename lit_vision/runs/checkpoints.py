@@ -149,7 +149,7 @@ def export_weights(path: Path) -> None:
 def recover(folder: Path) -> Path | None:
     """The checkpoint to continue from, proven readable; None if none was ever written.
 
-    Where `last.ckpt` is damaged or gone, `previous.ckpt` takes its place and the user is told.
+    Where `last.ckpt` is damaged or gone, `previous.ckpt` takes its place, with a message.
 
     Raises:
         InputError: If there are checkpoints, but none can be read.

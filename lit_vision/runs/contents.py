@@ -1,6 +1,6 @@
 """What a checkpoint must hold before it is loaded: its parts, and that they are of this network and these classes.
 
-A foreign or incomplete file would else end in a traceback of whoever meets the missing part first or, worse, in
+A foreign or incomplete file would otherwise end in a traceback wherever the missing part is met first or, worse, in
 figures of the wrong classes.
 """
 
@@ -50,7 +50,7 @@ def state(content: Content, path: str) -> dict[str, Tensor]:
 
 
 def class_names(content: Content, path: str) -> list[str] | None:
-    """Names of the classes that the network tells apart, by index; None where the file does not say.
+    """Names of the classes that the network distinguishes, by index; None where the file does not say.
 
     Raises:
         InputError: If what the file says are no names.

@@ -203,7 +203,7 @@ class _Raw(io.RawIOBase):
 
 
 def _discard(path: Path) -> None:
-    """Removes a file that nobody needs; a disk that refuses even that has been told about already."""
+    """Removes a file that is no longer needed; a disk that refuses even that has been reported already."""
     try:
         os.unlink(path)
     except OSError:

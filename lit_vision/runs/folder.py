@@ -37,7 +37,7 @@ _UNDIGESTED = (
     *("ckpt_path", "origin", "card", "checkpoint"),
     *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy")),
     *("data.max_per_device", "data.num_workers"),
-    "data.proposals",  # where they lie; the data's fingerprint tells what they are
+    "data.proposals",  # where they lie; the data's fingerprint says what they are
 )
 
 
@@ -128,7 +128,7 @@ def newest_unfinished(recipe: str, row: str | None, identity: str) -> RunFolder:
     """The newest unfinished run with this resolved configuration.
 
     Raises:
-        InputError: If there is none; tells whether a run with another configuration would have matched.
+        InputError: If there is none; says whether a run with another configuration would have matched.
     """
     where = below(ROOT, recipe) / slug(row or "recipe")
     runs = [RunFolder(path) for path in sorted(where.glob("*/"), reverse=True)]

@@ -1,8 +1,8 @@
 """Whose a run's folder is: its `config.yaml` is executed, so it must be this user's own. No torch here.
 
-Files that were unpacked or copied belong to whoever did that, and a digest beside a file is as easily written as the
-file. A run's `run.json` therefore holds a seal: a digest of `config.yaml`, byte by byte, with a key that never leaves
-the user's own files. A folder can be moved and copied, but not made by anybody else, nor changed.
+Files that were unpacked or copied belong to the person who did that, and a digest beside a file is as easily written
+as the file. A run's `run.json` therefore holds a seal: a digest of `config.yaml`, byte by byte, with a key that never
+leaves the user's own files. A folder can be moved and copied, but not made by anybody else, nor changed.
 """
 
 import hmac
@@ -41,7 +41,7 @@ def refuse_foreign(run: RunFolder) -> None:
     if not owned or expected is None or not isinstance(found, str) or not hmac.compare_digest(expected, found):
         raise InputError(
             f"{run.config} was changed, or is not from you on this machine, and whatever classes it names would run;\n"
-            f"read it, then give it by --config {run.config}, or give --trust-code if you trust whoever wrote it"
+            f"read it, then give it by --config {run.config}, or give --trust-code if you trust the person who wrote it"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which process on which machine: how the owner of a file is told from a later process of the same number. No torch."""
+"""Which process on which machine: tells the owner of a file from a later process of the same number. No torch."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """This boot of this machine, and this container on it; the host's name alone where Linux does not tell."""
+    """This boot of this machine, and this container on it; the host's name alone where Linux does not say."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -16,7 +16,7 @@ def machine() -> str:
 
 
 def born(pid: int) -> str | None:
-    """When a process began, in clock ticks since boot; None for none, for a zombie, and where Linux does not tell."""
+    """When a process began, in clock ticks since boot; None for none, for a zombie, and where Linux does not say."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -158,7 +158,7 @@ def of_recipe(recipe: str, root: Path = runs.ROOT) -> list[Result]:
         try:
             found.append(read(file))
         except InputError:
-            continue  # a half-copied file decides nothing; the run's own folder still tells its metrics
+            continue  # a half-copied file decides nothing; the run's own folder still has its metrics
     return found
 
 
@@ -213,7 +213,7 @@ def _judge(
 
 
 def figures_of(results: Iterable[Result], metric: str) -> Seeds:
-    """A figure by seed, without the seeds that do not tell it; the judged one if `metric` is empty."""
+    """A figure by seed, without the seeds that lack it; the judged one if `metric` is empty."""
     figures: Mapping[int | None, float | None] = {
         seed: result.figures.get(metric or result.metric) for seed, result in by_seed(results).items()
     }

@@ -22,7 +22,7 @@ class Score:
     Attributes:
         figures: In percent, by logged name.
         date: When it answered, `2026-11-30`.
-        source: Where the answer can be read again; empty where nobody said.
+        source: Where the answer can be read again; empty where none was given.
     """
 
     figures: dict[str, float]

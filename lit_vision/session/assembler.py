@@ -17,6 +17,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose, yamlio
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.protocols.base import Protocol
+from lit_vision.session import parser_report
 from lit_vision.tasks.task import Task
 
 
@@ -121,7 +122,7 @@ def assemble(experiment: Experiment, callbacks: list[L.Callback]) -> Assembler:
     except (ArgumentError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(console.of_parser(str(error), experiment)) from None
+        raise InputError(parser_report.of_parser(str(error), experiment)) from None
     finally:
         sys.argv = arguments
 

@@ -1,4 +1,4 @@
-"""What an experiment will do, told without doing it: parameters, multiply-adds, schedule, images seen."""
+"""What an experiment will do, without doing it: parameters, multiply-adds, schedule, images seen."""
 
 import dataclasses
 from typing import Any

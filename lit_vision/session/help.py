@@ -26,7 +26,7 @@ def text(verb: str, experiment: Experiment | None, sections: tuple[str, ...] = S
 
     Args:
         verb: Of the command.
-        experiment: Whose classes are told for `model` and `data`; without one, these need a recipe.
+        experiment: Whose classes are shown for `model` and `data`; without one, these need a recipe.
         sections: Which sections.
     """
     lines = []

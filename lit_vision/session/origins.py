@@ -1,4 +1,4 @@
-"""What trained the weights that a command tests: told by their checkpoint, or nothing at all."""
+"""What trained the weights that a command tests: from their checkpoint, or nothing at all."""
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, typed

@@ -1,4 +1,4 @@
-"""What Lightning says that helps nobody here: exactly these lines are left out, all others stay."""
+"""Messages of Lightning that are of no use here: exactly these lines are left out, all others stay."""
 
 import logging
 import re
@@ -40,7 +40,7 @@ WARNINGS = (
 
 
 class _Filter(logging.Filter):
-    """Keeps a logger's lines unless they begin as told."""
+    """Drops a logger's lines that begin with given text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line stays."""

@@ -143,7 +143,7 @@ class Session:
             raise
 
     def _keeps_files(self) -> bool:
-        """Whether the command works in a run's folder: not in a rehearsal, nor for the figures of a file alone."""
+        """Whether the command works in a run's folder: not in a rehearsal, nor when a mere checkpoint is evaluated."""
         if self.config["trainer"]["fast_dev_run"]:
             return False
         return self.training or bool(self.request.run) or self.request.file is None

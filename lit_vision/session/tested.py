@@ -73,7 +73,7 @@ def run(test: Test) -> int:
     _join(assembler, test)
     if test.verb != "validate":
         _start(test, config)
-    assembler.trainer.loggers = []  # the training has told W&B what it had to say; the report reads the files
+    assembler.trainer.loggers = []  # the training has logged to W&B already; the report reads the files
     try:
         return _pass(assembler, test)
     except (RuntimeError, MemoryError) as error:

@@ -47,7 +47,7 @@ def expand(sweep: Sweep, values: dict[str, Any]) -> list[str]:
 
 
 def check(sweep: Sweep, words: Sequence[str]) -> None:
-    """Resolves recipe, row and keys of a trial as the trial will, as far as that needs no torch.
+    """Resolves recipe, row and keys of a trial as the trial will, where that needs no torch.
 
     Raises:
         InputError: What the trial would say.

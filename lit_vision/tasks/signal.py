@@ -1,4 +1,4 @@
-"""How signals and gradients travel through deep rectified networks at initialisation (rectifiers paper, §2.2)."""
+"""How signals and gradients travel through deep rectified networks at initialisation (1502.01852, Section 2.2)."""
 
 from typing import Any, ClassVar, Literal
 
@@ -39,7 +39,7 @@ class SignalPropagation(L.LightningModule):
 
     def test_step(self, batch: Batch[Tensor], batch_idx: int) -> None:
         """Sends one batch forward and a random gradient backward."""
-        # By the batch's number in the split, whoever gets it: the figures do not depend on the number of processes.
+        # By the batch's number in the split, whichever process gets it: figures are the same on any number of them.
         noise = torch.Generator().manual_seed(batch_idx * self.trainer.world_size + self.global_rank)
         forward, backward = self.variances(self._project(batch.images), noise)
         self.forward_slope.update(slope(forward), len(batch.images))

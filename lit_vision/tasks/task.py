@@ -64,7 +64,7 @@ class Task(L.LightningModule):
         self.class_names = class_names
         self.protocol = Plain()
         self.loss_parts: dict[str, Tensor] = {}
-        """Parts of the loss of the batch in hand, for whoever must say which of them went wrong."""
+        """Parts of the loss of the current batch, for messages that must say which of them went wrong."""
 
     def look(self, protocol: Protocol) -> None:
         """Evaluates by another protocol from now on.

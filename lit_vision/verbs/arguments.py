@@ -9,7 +9,7 @@ from lit_vision.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells a slip as every other command does: one line with the nearest right name, without the usage.
+    """Reports typos as every other command does: one line with the nearest right name, without the usage.
 
     Call `read`, not `parse_args`; parsers of verbs below (`add_subparsers`) are of this class too.
     """

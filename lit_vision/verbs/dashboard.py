@@ -19,7 +19,7 @@ PORT = 8321
 
 
 def run(argv: Sequence[str]) -> int:
-    """Writes the pages, then serves them unless told not to; returns the exit code."""
+    """Writes the pages, then serves them unless `--no-serve` is given; returns the exit code."""
     arguments = _parser().read(argv)
     site = Site([Path(path) for path in arguments.runs], Path(arguments.out) if arguments.out else None)
     page = site.write()
@@ -47,7 +47,7 @@ def _parser() -> Parser:
 def _serve(site: Site, page: Path, host: str, port: int | None) -> None:
     serving = _listen(site, host, port)
     if not server.is_loopback(host):
-        print(f"warning: whoever reaches this machine at {host} can read these runs", file=sys.stderr)
+        print(f"warning: anyone who can reach this machine at {host} can read these runs", file=sys.stderr)
     print(f"open {serving.url} (or {page}); Ctrl-C ends the server", flush=True)
     try:
         serving.serve_forever()

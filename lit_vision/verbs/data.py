@@ -46,7 +46,7 @@ def _parser() -> Parser:
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("ls", help="all data sets")
     listing.add_argument("--json", action="store_true")
-    for action, text in (("where", "expected tree, licence, checksum"), ("get", "fetch it, or tell how")):
+    for action, text in (("where", "expected tree, licence, checksum"), ("get", "fetch it, or say how")):
         chosen = actions.add_parser(action, help=text)
         chosen.add_argument("name")
         chosen.add_argument("--root", help="another folder than the default")

@@ -24,7 +24,7 @@ from lit_vision.verbs.arguments import Parser, count
 
 
 def run(argv: Sequence[str]) -> int:
-    """Prints a JSON array, one object a line: file with classes or boxes and scores, or with an error.
+    """Prints a JSON array, one object per line: file with classes or boxes and scores, or with an error.
 
     Returns:
         0, or 1 when some file could not be read.
@@ -49,7 +49,7 @@ def _parser() -> Parser:
     parser = Parser("lit-vision predict", description="Classes or boxes of images, as JSON.")
     parser.add_argument("paths", nargs="+", help="image files, folders and patterns")
     parser.add_argument("--ckpt_path", required=True, help="a checkpoint that lit-vision fit wrote")
-    parser.add_argument("--top", type=count, default=5, help="classifiers: classes to tell for each image")
+    parser.add_argument("--top", type=count, default=5, help="classifiers: classes to print for each image")
     parser.add_argument("--score", type=_score, default=0.5, help="detectors: least score of a box")
     parser.add_argument("--pictures", type=Path, help="detectors: folder for pictures with boxes")
     parser.add_argument("--device", default="cpu")
@@ -91,7 +91,7 @@ def files(paths: Sequence[str]) -> Iterator[Path]:
 def _entries(
     predictor: ClassPredictor | BoxPredictor, paths: Sequence[Path], arguments: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """One entry per file; a file that cannot be read is told in its place and stops nothing."""
+    """One entry per file; a file that cannot be read is reported in its place and stops nothing."""
     for path in paths:
         try:
             image = decode.read(path)

@@ -30,7 +30,7 @@ def _parser() -> Parser:
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("ls", help="every row with the value it is judged by, and whose it is")
     listing.add_argument("--paper", help="a folder of recipes (resnet) or an arXiv id (1512.03385)")
-    listing.add_argument("--json", action="store_true", help="one object a row")
+    listing.add_argument("--json", action="store_true", help="one object per row")
     listing.add_argument("--quoted", action="store_true", help="also lines that the papers quote and nobody runs")
     show = actions.add_parser("show", help="resolved YAML, parameters, multiply-adds, schedule")
     show.add_argument("recipe")

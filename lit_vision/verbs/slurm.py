@@ -20,7 +20,7 @@ class Machines(NamedTuple):
 
     Attributes:
         nodes: Machines.
-        devices: Processes on each, one a device.
+        devices: Processes on each, one per device.
         gpus: Whether the devices are GPUs.
     """
 
@@ -74,7 +74,7 @@ def job(
             "",
             *_choice(arguments, experiments),
             "",
-            "# One process a device. A run that was stopped goes on from its last checkpoint, because --run names it.",
+            "# One process per device. A stopped run goes on from its last checkpoint, because --run names it.",
             f'srun --wait={WAIT_SECONDS} lit-vision fit {_command(arguments, options)}{row} --run "$run"',
             "code=$?",
             "",

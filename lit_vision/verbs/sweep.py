@@ -107,7 +107,7 @@ def _find(arguments: argparse.Namespace) -> Study:
 
 def _opened(name: str, place: str, kept: BaseStorage, stored: dict[str, Any], arguments: argparse.Namespace) -> Study:
     sweep = definition.parse(stored["content"], stored["source"])
-    # A shared storage tells the folder; one of its own lies in it, wherever it was moved to.
+    # A shared storage knows the folder; a sweep's own storage lies in it, wherever it was moved to.
     folder = Path(stored["folder"]) if arguments.storage and not arguments.dir else Path(arguments.dir or ROOT) / name
     plan = points.enumerate_all(sweep, stored["seeds"])
     return Study(name, place, folder, stored["options"], Board(kept, name, sweep, plan))

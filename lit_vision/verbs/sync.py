@@ -77,7 +77,7 @@ def sync(run: Run, mode: str) -> str:
         What was done, in one or two lines.
 
     Raises:
-        InputError: If the run's files are damaged or tell too little, or W&B does not answer.
+        InputError: If the run's files are damaged or incomplete, or W&B does not answer.
     """
     durable.refuse_links(run.path)
     lines = _lines(run)
@@ -92,7 +92,7 @@ def sync(run: Run, mode: str) -> str:
 
 
 def _lines(run: Run) -> list[dict[str, Any]]:
-    """The history, checked together with all else that the run must tell."""
+    """The history, checked together with everything else that the run must hold."""
     if not wandb_identity.id_of(run.path, run.state):
         raise InputError(f"{run.path}/run.json holds no wandb_id, the run's id in W&B; restore run.json")
     if not run.config:

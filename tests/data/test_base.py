@@ -235,7 +235,7 @@ def test_val_fraction_beside_a_val_split():
             {"names": "a"},
             "Numbered: 'a' is the only class, so there is nothing to tell apart; give at least two",
         ),
-        ({"names": "aba"}, "the class name 'a' is there twice; results are told by class name"),
+        ({"names": "aba"}, "the class name 'a' is there twice; results are listed by class name"),
     ],
 )
 def test_data_that_cannot_be_trained_on(options, message):

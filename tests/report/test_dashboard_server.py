@@ -148,4 +148,4 @@ def test_the_verb_serves_until_it_is_interrupted_and_warns_of_open_addresses(tmp
     assert out.startswith("open http://127.0.0.1:")
     assert err == ""
     assert dashboard.run([str(tmp_path), "--port", "0", "--host", "0.0.0.0"]) == 0
-    assert "warning: whoever reaches this machine at 0.0.0.0 can read these runs" in capsys.readouterr().err
+    assert "warning: anyone who can reach this machine at 0.0.0.0 can read these runs" in capsys.readouterr().err

@@ -22,7 +22,7 @@ class Finding(NamedTuple):
     Attributes:
         file: The annotation file.
         name: The image or annotation it is about, by the file's own number or name.
-        kind: What is wrong, in the few words that counts are told by (`zero size`, `missing image`, …).
+        kind: What is wrong, in the few words that counts are listed under (`zero size`, `missing image`, …).
         text: The offending value and what it means.
         fatal: Whether the image or object had to be left out; a note otherwise (`clipped`).
     """
@@ -70,7 +70,7 @@ def apply(readings: Sequence[Reading], policy: Policy) -> list[Annotations]:
     Raises:
         InputError: Under `fail`; tells how many findings there are, the first, and where the list is.
     """
-    # The splits of a data set may share files: one fault is told once.
+    # The splits of a data set may share files: each fault is reported once.
     found = list(dict.fromkeys(finding for reading in readings for finding in reading.findings))
     fatal = [finding for finding in found if finding.fatal]
     if found:

@@ -87,7 +87,7 @@ def list_files(folder: Path, files: Iterable[str]) -> Listing:
                         state = entry.stat()
                         listing[os.path.join(parent, entry.name)] = state.st_size, state.st_mtime_ns
         except OSError:
-            continue  # each of its images is told as missing
+            continue  # each of its images is reported as missing
     return listing
 
 

@@ -133,7 +133,7 @@ def cifar(
 
 
 def _torchvision(depth: int, unfit: str, **options: str) -> Public:
-    """What torchvision has for one of its depths, and the options that its files do not tell."""
+    """What torchvision has for one of its depths, and the options that its files do not show."""
     if depth not in (18, 34, 50, 101, 152):
         return Public((torchvision_resnet.LAYOUT,), "", f"torchvision has none of {depth} layers", options)
     return Public((torchvision_resnet.LAYOUT,), f"ResNet{depth}_Weights", unfit, options)

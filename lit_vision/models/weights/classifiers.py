@@ -26,7 +26,7 @@ def load(name: str, backbone: Backbone, fc: nn.Linear | None = None) -> Preproce
         fc: Filled too, unless the file has another number of classes: then it stays as it is, with a warning.
 
     Returns:
-        What the weights were trained with; None where the file does not tell.
+        What the weights were trained with; None where the file does not say.
 
     Raises:
         InputError: Nothing found, not readable, names and shapes that do not match, or weights that were certainly

@@ -27,7 +27,7 @@ def load(name: str, detector: Detector) -> Preprocessing | None:
         detector: Filled completely, but for class layers of another number of classes, or not at all.
 
     Returns:
-        What the weights were trained with; None where the file does not tell.
+        What the weights were trained with; None where the file does not say.
 
     Raises:
         InputError: Nothing found, not readable, or names and shapes that do not match.

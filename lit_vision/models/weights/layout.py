@@ -19,7 +19,7 @@ class Layout:
         knows: Whether a state dict has its names.
         rename: Brings its names to ours.
         preprocessing: What its weights were trained with, unless a release says otherwise.
-        options: Options of the network, by name, that neither names nor shapes tell.
+        options: Options of the network, by name, that neither names nor shapes reveal.
         certain: Whether all public files of this layout were made with those options.
     """
 

@@ -101,7 +101,7 @@ def clash(wanted: Preprocessing, normalise: Normalise, views: Views | None) -> C
         views: The data's pipeline; None where there is none.
 
     Returns:
-        None where they agree as far as both are known.
+        None where all that is known of both agrees.
     """
     mean, std = _channels(normalise.mean), _channels(normalise.std)
     distance = _distance(wanted, mean, std)

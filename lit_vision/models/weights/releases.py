@@ -60,7 +60,7 @@ def read(release: WeightsEnum) -> object:
 
 
 def copied(path: Path, enum: str, first: str) -> WeightsEnum | None:
-    """The release that a file is a copy of, told by the digits of its hash that end the release's name.
+    """The release that a file is a copy of, recognised by the digits of its hash that end the release's name.
 
     Args:
         path: The file.
