@@ -15,6 +15,7 @@ from lit_vision.runs import lock, process
 HOLD = """
 import os, sys, time
 from pathlib import Path
+from lit_vision.runs import lock
 held = lock.Claim(Path(sys.argv[1]))
 if os.fork() == 0:  # a reader of the data, which outlives a killed parent for a while
     print("ready", flush=True)
