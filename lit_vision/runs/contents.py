@@ -82,6 +82,8 @@ def configuration(content: Content, path: str) -> Config:
         section = found.get(name)
         if not isinstance(section, kind) and (section is not None or name in ("model", "data")):
             raise InputError(f"{path}: {name} of its configuration is {_short(section)}; give its recipe by --config")
+    if fault := _fault_of_origin(found.get("origin") or {}):
+        raise InputError(f"{path}: origin.{fault} of its configuration is no text; give its recipe by --config")
     return found
 
 
@@ -188,3 +190,11 @@ def _is_count(value: Any) -> bool:
 
 def _are(values: Any, kind: Callable[[Any], bool]) -> bool:
     return isinstance(values, list | tuple) and all(kind(value) for value in values)
+
+
+def _fault_of_origin(origin: Mapping[str, Any]) -> str | None:
+    """The first entry of `origin` that nobody could look up: recipe and row are names, what changed a list of keys."""
+    for name in ("recipe", "row"):
+        if not isinstance(origin.get(name), str | None):
+            return name
+    return None if _are(origin.get("changed") or [], lambda key: isinstance(key, str)) else "changed"
