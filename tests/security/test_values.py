@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from lit_vision import cli
 from lit_vision.data.pipelines import decode
@@ -181,3 +182,41 @@ def test_a_checkpoint_s_origin_is_text(attack, origin, key):
     file = attack.write(lambda content: content["config"].update(origin=origin))
     message = attack.refused("test", "--ckpt_path", file, "--trainer.accelerator", "cpu")
     assert f"evil.ckpt: origin.{key} of its configuration is no text; give its recipe by --config" in message
+
+
+def nested(levels):
+    value = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+def unfolding(levels):
+    """Ten times as many values a level, and ten references in the file."""
+    value = ["x"]
+    for _ in range(levels):
+        value = [value] * 10
+    return value
+
+
+HOLDING_ITSELF = {}
+HOLDING_ITSELF["a"] = HOLDING_ITSELF
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        *((torch.zeros(3), "a Tensor"), ({1.5, 2.5}, "a set"), (b"x", "a bytes"), (1j, "a complex")),
+        *((torch.float32, "a dtype"), (10**30, "a number beyond 64 bits"), ("\ud800", "text that is no Unicode")),
+        *((nested(300), "more than 50 levels"), (HOLDING_ITSELF, "more than 50 levels")),
+        (unfolding(9), "more than 100000 values"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isascii() else "",
+)
+@pytest.mark.parametrize("place", ["pipeline", "class_names", "origin", "data"])
+def test_a_checkpoint_s_configuration_is_such_as_text_could_hold(attack, place, value, told):
+    def change(content):
+        (content if place in content else content["config"])[place] = value
+
+    message = attack.refused("predict", "--ckpt_path", attack.write(change), "x.png")
+    assert f"evil.ckpt: its configuration holds {told}; name a file that lit-vision fit wrote" in message
