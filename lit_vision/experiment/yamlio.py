@@ -14,6 +14,8 @@ import yaml
 from lit_vision.errors import InputError
 
 MOST_BYTES = 2_000_000
+MOST_DIGITS = 100  # of a whole number, in any notation
+LARGEST = 2**63 - 1
 MOST_NODES = 100_000  # values of a file, those that an alias repeats counted each time
 
 _FLOAT = re.compile(
@@ -36,9 +38,20 @@ class _Loader(yaml.SafeLoader):
             _count(node, {})
         return node
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number of at most 64 bits: no float, tensor or message holds the others."""
+        text = node.value if isinstance(node.value, str) else ""
+        number = int(super().construct_yaml_int(node)) if 0 < len(text) <= MOST_DIGITS else LARGEST + 1
+        if abs(number) > LARGEST:
+            told = f"{text:.20} is a number beyond 64 bits" if text else "a number is missing"
+            raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
+        return number
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no text", key_node.start_mark)
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
@@ -71,13 +84,28 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:float"]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+
+
+def _read(text: str) -> Any:
+    """What a text holds.
+
+    Raises:
+        yaml.YAMLError: It is no YAML. PyYAML itself meets a tag that does not fit its value, such as `!!bool maybe`,
+            with errors of many kinds.
+        ValueError, RecursionError: Likewise.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        raise yaml.YAMLError(f"a tag or an escape does not fit: {error}") from None
 
 
 def value(text: str) -> Any:
     """A command-line value as YAML reads it; text that is no YAML stays text."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        return _read(text)
     except (yaml.YAMLError, ValueError, RecursionError):  # `2001-99-99` looks like a date, but is none
         return text
 
@@ -91,7 +119,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path}: larger than {MOST_BYTES} bytes, which no configuration is; name another file")
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = _read(path.read_text(encoding="utf-8"))
     except InputError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -107,6 +135,11 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         got = "is empty" if content is None else f"holds a {type(content).__name__}"
         raise InputError(f"{path} {got}; expected a mapping with keys such as card, data, model, trainer")
+    for key in content:
+        if not isinstance(key, str):
+            raise InputError(
+                f"{path}: the key {key!r:.40} is no text; expected keys such as card, data, model, trainer"
+            )
     return content
 
 

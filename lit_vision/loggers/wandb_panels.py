@@ -4,7 +4,6 @@ Drawn from `diagnosis.json` and the pictures beside it, which `diagnosis/callbac
 that training and `lit-vision sync` give the same panels.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import wandb
 
 from lit_vision.errors import InputError
+from lit_vision.runs import plain_json
 
 EMPTY: tuple[object, ...] = (None, [], {})
 CELLS = 10_000  # rows that one of W&B's charts takes
@@ -34,7 +34,7 @@ def read(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        return of(json.loads(file.read_text(encoding="utf-8")), folder)
+        return of(plain_json.parse(file.read_bytes()), folder)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(
             f"{file} is damaged ({type(error).__name__}: {' '.join(str(error).split())[:100]}); move it elsewhere,\n"

@@ -1,6 +1,5 @@
 """Runs as their folders tell them: what report, comparison and dashboard read. No torch here."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +12,15 @@ from lit_vision.experiment import card as cards
 from lit_vision.experiment import yamlio
 from lit_vision.report import fields
 from lit_vision.runs import folder as runs
-from lit_vision.runs import scores
+from lit_vision.runs import plain_json, scores
 from lit_vision.runs.folder import ANALYSES, TESTS, RunFolder
 from lit_vision.runs.scores import Score
 
 PAGES = ("config", "metrics", "diagnosis")  # of a run: what its pages are made of, beside result and state
 DIAGNOSIS = "diagnosis.json"
 PER_IMAGE = "per_image.jsonl"
+
+_REMEDY = "restore it, or move its run elsewhere"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Run:
     def diagnosis(self) -> dict[str, Any]:
         """Why it may have missed, as `diagnosis/callback.py` left it at test time; empty without."""
         file = self.path / DIAGNOSIS
-        content = _json(file) if file.is_file() else {}
+        content = plain_json.read(file, _REMEDY) if file.is_file() else {}
         _refuse(file, fields.fault(content, fields.DIAGNOSIS) or fields.fault_of_labels(content))
         return content
 
@@ -99,10 +100,10 @@ class Run:
     def per_image(self) -> list[dict[str, Any]]:
         """Test results image by image, in the order of ids; empty without."""
         file = self.path / PER_IMAGE
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        lines = file.read_bytes().splitlines() if file.is_file() else []
         try:
-            found = [json.loads(line) for line in lines]
-        except json.JSONDecodeError:
+            found = [plain_json.parse(line) for line in lines]
+        except ValueError:
             raise InputError(f"{file} is damaged; remove it, and images are not compared one by one") from None
         for number, line in enumerate(found, 1):
             _refuse(file, fields.fault_of_image(line), number)
@@ -157,8 +158,9 @@ def readable(tell: Tell, files: Sequence[str] = PAGES) -> Callable[[Path], Run |
     def read_whole(folder: Path) -> Run | None:
         try:
             run = read(folder)
-            for name in files:
-                getattr(run, name)
+            for each in (run, *run.later):
+                for name in ("scores", *files):
+                    getattr(each, name)
         except (InputError, OSError, RecursionError, UnicodeDecodeError) as error:
             tell(f"left out: {' '.join(str(error).split())}")
             return None
@@ -219,14 +221,14 @@ def _folders(path: Path) -> Iterator[Path]:
 
 
 def _result(file: Path) -> dict[str, Any]:
-    content = _json(file)
+    content = plain_json.read(file, _REMEDY)
     _refuse(file, fields.fault(content, fields.RESULT))
     cards.parse(content.get("card") or {}, str(file))
     return content
 
 
 def _state(file: Path) -> dict[str, Any]:
-    content = _json(file)
+    content = plain_json.read(file, _REMEDY)
     _refuse(file, fields.fault(content, fields.STATE))
     return content
 
@@ -237,18 +239,8 @@ def _checked(file: Path) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):  # no JSON, no UTF-8, or thousands of brackets
-        content = None
-    if not isinstance(content, dict):
-        raise InputError(f"{file} is damaged; restore it, or move its run elsewhere")
-    return content
-
-
 def _refuse(file: Path, fault: str | None, line: int | None = None) -> None:
     """Raises an error that names the file and what is wrong in it, if anything is."""
     if fault:
         where = f"{file}, line {line}" if line else str(file)
-        raise InputError(f"{where}: {fault}; restore it, or move its run elsewhere")
+        raise InputError(f"{where}: {fault}; {_REMEDY}")

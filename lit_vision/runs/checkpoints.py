@@ -41,7 +41,8 @@ def read(path: str) -> dict[str, Any]:
     """A checkpoint's content; only tensors and plain types are ever unpickled.
 
     Raises:
-        InputError: If there is no such file, it is no readable checkpoint, or holds more than tensors and plain types.
+        InputError: If there is no such file, it is no readable checkpoint, or holds more than tensors and plain types;
+            if its configuration holds what no text file could.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
@@ -53,6 +54,7 @@ def read(path: str) -> dict[str, Any]:
         raise InputError(f"--ckpt_path {path}: {_unreadable(error)}") from None
     if not isinstance(content, dict):
         raise InputError(f"--ckpt_path {path}: no checkpoint, it holds a {type(content).__name__}")
+    contents.refuse_unlike_text(content, path)
     return content
 
 

@@ -5,7 +5,7 @@ figures of the wrong classes.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.experiment.compose import Config
+from lit_vision.runs import plain_json
 
 Content = dict[str, Any]
+
+DEEPEST = 50  # levels of a configuration; ours have about ten
+MOST_PARTS = 100_000  # of its values, those that stand in several places counted each time
 
 _OURS = "name a file that lit-vision fit wrote"
 
@@ -67,6 +71,21 @@ def carried(content: Content) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def refuse_unlike_text(content: Content, path: str) -> None:
+    """Checks that what this package put into a checkpoint is such as a text file could hold, before anyone looks at it.
+
+    Raises:
+        InputError: It holds tensors or other objects, numbers beyond 64 bits, text that is no Unicode, or too
+            many parts.
+    """
+    try:
+        fault = _fault(carried(content))
+    except UnicodeEncodeError:
+        fault = "text that is no Unicode"
+    if fault:
+        raise InputError(f"--ckpt_path {path}: its configuration holds {fault}; {_OURS}")
+
+
 def configuration(content: Content, path: str) -> Config:
     """The resolved configuration that `lit-vision fit` put into a checkpoint, as it stands there.
 
@@ -82,6 +101,8 @@ def configuration(content: Content, path: str) -> Config:
         section = found.get(name)
         if not isinstance(section, kind) and (section is not None or name in ("model", "data")):
             raise InputError(f"{path}: {name} of its configuration is {_short(section)}; give its recipe by --config")
+    if fault := _fault_of_origin(found.get("origin") or {}):
+        raise InputError(f"{path}: origin.{fault} of its configuration is no text; give its recipe by --config")
     return found
 
 
@@ -188,3 +209,34 @@ def _is_count(value: Any) -> bool:
 
 def _are(values: Any, kind: Callable[[Any], bool]) -> bool:
     return isinstance(values, list | tuple) and all(kind(value) for value in values)
+
+
+def _fault(value: Any) -> str | None:
+    """The first thing in a value that no text file could hold; None where there is none."""
+    for count, (part, levels) in enumerate(_parts(value, DEEPEST)):
+        if levels == 0 or count == MOST_PARTS:
+            return f"more than {DEEPEST} levels" if levels == 0 else f"more than {MOST_PARTS} values"
+        if isinstance(part, str):
+            part.encode()
+        elif isinstance(part, int) and abs(part) > plain_json.LARGEST:
+            return "a number beyond 64 bits"
+        elif part is not None and not isinstance(part, int | float):
+            return f"a {type(part).__name__}"
+    return None
+
+
+def _parts(value: Any, levels: int) -> Iterator[tuple[Any, int]]:
+    """The keys and values below a value that have no parts themselves, each with the levels that are left."""
+    if levels == 0 or not isinstance(value, dict | list | tuple):
+        yield value, levels
+        return
+    for part in [*value, *value.values()] if isinstance(value, dict) else value:
+        yield from _parts(part, levels - 1)
+
+
+def _fault_of_origin(origin: Mapping[str, Any]) -> str | None:
+    """The first entry of `origin` that nobody could look up: recipe and row are names, what changed a list of keys."""
+    for name in ("recipe", "row"):
+        if not isinstance(origin.get(name), str | None):
+            return name
+    return None if _are(origin.get("changed") or [], lambda key: isinstance(key, str)) else "changed"

@@ -21,7 +21,7 @@ from typing import Any
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, yamlio
-from lit_vision.runs import durable, filenames
+from lit_vision.runs import durable, filenames, plain_json
 
 ROOT = Path("runs")
 RESUMED = "resumed_at"
@@ -78,11 +78,7 @@ class RunFolder:
         file = self.path / "run.json"
         if not file.is_file():
             return {}
-        try:
-            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            raise InputError(f"{file} is damaged; restore it, or start another run with --run DIR") from None
-        return content
+        return plain_json.read(file, "restore it, or start another run with --run DIR")
 
     def note(self, **entries: Any) -> None:
         """Adds entries to `run.json`."""
@@ -217,12 +213,12 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: If another line is no JSON.
     """
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, text in enumerate(file, 1):
             try:
-                yield json.loads(text)
-            except json.JSONDecodeError:
-                if text.endswith("\n"):
+                yield plain_json.parse(text)
+            except ValueError:
+                if text.endswith(b"\n"):
                     raise InputError(f"{path}, line {number} is no JSON; the file is damaged") from None
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from lit_vision import console, launch
 from lit_vision.errors import InputError
-from lit_vision.runs import durable, process
+from lit_vision.runs import durable, plain_json, process
 
 FILE = ".owner"
 BEAT = 30.0  # seconds between two signs of life
@@ -109,7 +109,7 @@ def _is_alive(claim: dict[str, Any], silence: float) -> bool:
 def _read(handle: int) -> dict[str, Any]:
     """What a claim says; empty for one that was given back, or that a kill cut short."""
     try:
-        content = json.loads(os.pread(handle, 4096, 0))
+        content = plain_json.parse(os.pread(handle, 4096, 0))
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from lit_vision.experiment import recipes, relations, typed
 from lit_vision.experiment.card import Card, Printed, Relation
 from lit_vision.experiment.relations import Reference, Seeds
 from lit_vision.runs import folder as runs
+from lit_vision.runs import plain_json
 from lit_vision.runs.folder import ANALYSES, TESTS
 
 NAME = "result.json"
@@ -133,11 +133,7 @@ def read(file: Path) -> Result:
     Raises:
         InputError: If it is no JSON, or a field is missing or of a wrong type.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):  # no JSON, or no UTF-8
-        raise InputError(f"{file} is damaged; restore it, or move its run elsewhere") from None
-    return parse(content, str(file))
+    return parse(plain_json.read(file, "restore it, or move its run elsewhere"), str(file))
 
 
 def write(file: Path, result: Result) -> None:

@@ -4,13 +4,12 @@
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lit_vision.errors import InputError
 from lit_vision.experiment import typed
 from lit_vision.runs import folder as runs
+from lit_vision.runs import plain_json
 
 NAME = "scores.json"
 
@@ -39,10 +38,7 @@ def read(folder: Path) -> dict[str, Score]:
     file = folder / NAME
     if not file.is_file():
         return {}
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{file} is damaged; remove it and give the score again by lit-vision score") from None
+    content = plain_json.read(file, "remove it and give the score again by lit-vision score")
     found: dict[str, Score] = typed.build(dict[str, Score], content, "", str(file))
     return found
 

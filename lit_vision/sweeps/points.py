@@ -66,6 +66,8 @@ def _grid(sweep: Sweep) -> list[dict[str, Raw]]:
 def _drawn(sweep: Sweep) -> list[dict[str, Raw]]:
     """Random points, or empty ones for `bayes`. A point depends on the sweep's name and its number alone."""
     count = sweep.run_cap or 0
+    if count > LARGEST:
+        raise InputError(f"{sweep.source}: run_cap is {count:,}, more than {LARGEST:,}; choose fewer trials")
     if sweep.method == "bayes":
         return [{} for _ in range(count)]
     generators = [random.Random(f"{sweep.name}/{number}") for number in range(count)]

@@ -64,7 +64,7 @@ def _date(text: str) -> str:
 def _told(folder: Path, server: str) -> str:
     """The verdicts on the row's figures, now that the server has spoken."""
     book = ledger.build([collect.read(folder)])
-    (entry,) = [entry for entry in book.entries if entry.runs]
+    (entry,) = [entry for entry in book.entries if any(run.path == folder for run in entry.runs)]
     lines = [f"{folder / scores.NAME}: {server}"]
     for figure in (entry.judged, *entry.also):
         ours = "-" if figure.mean is None else f"{figure.mean:g}"

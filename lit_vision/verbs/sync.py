@@ -13,7 +13,6 @@ offline holds everything, and is meant for a run that W&B does not have yet.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from lit_vision.errors import InputError
 from lit_vision.loggers import wandb_files, wandb_identity, wandb_panels
 from lit_vision.report import collect
 from lit_vision.report.collect import Run
-from lit_vision.runs import durable
+from lit_vision.runs import durable, plain_json
 from lit_vision.runs import folder as runs
 from lit_vision.verbs.arguments import Parser
 
@@ -195,11 +194,7 @@ def _done(run: Run) -> dict[str, Any]:
     file = _home(run) / "done.json"
     if not file.is_file():
         return {}
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{file} is damaged; remove it, and the run is built anew") from None
-    return content
+    return plain_json.read(file, "remove it, and the run is built anew")
 
 
 def _digest(folder: Path) -> str:

@@ -6,6 +6,7 @@ sets another limit, for whoever has larger pictures; reader processes inherit it
 """
 
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,9 @@ def most_pixels() -> int:
 
 
 def _opened(path: Path) -> Image.Image:
-    """The file with its header read, and not a pixel more."""
+    """The file with its header read, and not a pixel more; what is no file, such as a pipe, may never end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise UnidentifiedImageError(f"{path} is no file")
     image = Image.open(path, formats=FORMATS)
     if image.width * image.height > (most := most_pixels()):
         image.close()
