@@ -79,7 +79,7 @@ def test_what_belongs_to_another_user_is_foreign(foreign, monkeypatch):
 
 
 def test_one_s_own_folder_is_tested_and_a_change_is_noticed(attack, capsys):
-    assert cli.main(["test", *TINY, "--run", "run"]) == 0
+    assert cli.main(["fit", *TINY, "--run", "run"]) == 0
     assert cli.main(["test", "--run", "run", "--trainer.logger", "false"]) == 0
     Path("run").rename("moved")
     assert cli.main(["test", "--run", "moved"]) == 0
