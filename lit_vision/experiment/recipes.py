@@ -32,10 +32,6 @@ HARDWARE = (
 )
 
 
-# Recipe, row, name of the mark: its date, code version, and what it stands on.
-Evidence = dict[str, dict[str, dict[str, dict[str, Any]]]]
-
-
 @dataclass
 class Experiment:
     """One resolved experiment: what will run, and what it stands for.
@@ -160,26 +156,6 @@ def every_row() -> Iterator[tuple[str, Card, str, Row]]:
         card = read_card(name)
         for row in card.rows:
             yield name, card, row, card.row(row, name)
-
-
-def evidence() -> Evidence:
-    """Marks by recipe and row, as derived into `evidence.json`; `docs/evidence.md` says what each means."""
-    content: Evidence = json.loads((folder() / "evidence.json").read_text(encoding="utf-8"))
-    return content
-
-
-def marks(evidence: Evidence, recipe: str, row: str) -> list[str]:
-    """Names of a row's marks that have not expired; a decided claim with its verdict."""
-    found = {name: mark for name, mark in evidence.get(recipe, {}).get(row, {}).items() if "expired" not in mark}
-    return [f"claim ({_summed(mark['basis'])})" if name == "claim" else name for name, mark in found.items()]
-
-
-def _summed(verdicts: dict[str, str]) -> str:
-    """`holds`, or how many relations of a row hold: `2 of 3 hold`."""
-    held = sum(verdict.startswith("holds") for verdict in verdicts.values())
-    if len(verdicts) == 1:
-        return next(iter(verdicts.values())).partition(" (")[0]
-    return f"{held} of {len(verdicts)} hold"
 
 
 def resolve(

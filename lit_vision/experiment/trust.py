@@ -1,9 +1,9 @@
 """What a file from others may name: a closed list by role, and each argument held to its parameter's annotation.
 
-A checkpoint is data. Of the classes and builders that it names, those here are built without further consent; all
-else needs `--trust-code`. A value is judged by its parameter alone: where a class is asked for, a name on the list that
-makes such an object; where a number is asked for, a number. Text is never parsed, and nothing is imported that is not
-on the list. What has passed is spelled out as `{class_path, init_args}`, so that no later reader takes a name for a
+A checkpoint is data. Of the classes and builders that it names, those in `trusted` are built without further consent;
+all else needs `--trust-code`. A value is judged by its parameter alone: where a class is asked for, a name on the list
+that makes such an object; where a number is asked for, a number. Text is never parsed, and nothing is imported that is
+not on the list. What has passed is spelled out as `{class_path, init_args}`, so that no later reader takes a name for a
 file or a text for a mapping. No torch here until something is judged.
 """
 
@@ -19,55 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose
+from lit_vision.experiment import compose, trusted
 from lit_vision.experiment import names as check
 from lit_vision.experiment.compose import Config
-
-ROOMS = ("data", "metrics", "models", "ops", "protocols", "tasks")
-"""Rooms of this package whose classes and builders are data modules, pipelines, transforms, protocols, parts, tasks."""
-
-LISTED = {
-    # Optimisers.
-    "torch.optim": (
-        *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "RAdam"),
-        *("RMSprop", "Rprop", "SGD", "SparseAdam"),
-    ),
-    # Schedules; not those that take functions (LambdaLR, MultiplicativeLR).
-    "torch.optim.lr_scheduler": (
-        *("ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR"),
-        *("MultiStepLR", "OneCycleLR", "PolynomialLR", "StepLR"),
-    ),
-    # Losses; not the one that takes a function (TripletMarginWithDistanceLoss).
-    "torch.nn": (
-        *("BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss"),
-        *("HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss"),
-        *("MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss"),
-        *("SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss"),
-    ),
-    # Transforms; not the one that takes a function (Lambda).
-    "torchvision.transforms.v2": (
-        *("AugMix", "AutoAugment", "CenterCrop", "ClampBoundingBoxes", "ClampKeyPoints", "ColorJitter", "Compose"),
-        *("ConvertBoundingBoxFormat", "ConvertImageDtype", "CutMix", "ElasticTransform", "FiveCrop", "GaussianBlur"),
-        *("GaussianNoise", "Grayscale", "Identity", "JPEG", "LinearTransformation", "MixUp", "Normalize"),
-        *("PILToTensor", "Pad", "RGB", "RandAugment", "RandomAdjustSharpness", "RandomAffine", "RandomApply"),
-        *("RandomAutocontrast", "RandomChannelPermutation", "RandomChoice", "RandomCrop", "RandomEqualize"),
-        *("RandomErasing", "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomIoUCrop", "RandomOrder"),
-        *("RandomPerspective", "RandomPhotometricDistort", "RandomPosterize", "RandomResize", "RandomResizedCrop"),
-        *("RandomRotation", "RandomShortestSize", "RandomSolarize", "RandomVerticalFlip", "RandomZoomOut", "Resize"),
-        *("SanitizeBoundingBoxes", "SanitizeKeyPoints", "ScaleJitter", "SetClampingMode", "TenCrop", "ToDtype"),
-        *("ToImage", "ToPILImage", "ToPureTensor", "ToTensor", "TrivialAugmentWide", "UniformTemporalSubsample"),
-    ),
-}
-
-# Named and not imported: this room stands below theirs, and imports no torch until something is judged.
-KINDS = {
-    "model": "lightning.LightningModule",
-    "data": "lightning.LightningDataModule",
-    "protocol": "lit_vision.protocols.base.Protocol",
-}
-"""What each section of a checkpoint's configuration must be."""
-
-PIPELINE = "lit_vision.data.pipelines.pipeline.Pipeline"
 
 _WORD = re.compile(r"[\w+-]*")  # text that no reader takes for a path, a name to import, or YAML
 _TEXTS = ("card", "origin")  # read as text and numbers, by `card` and `recipes`
@@ -99,7 +53,7 @@ def configuration(config: Any, file: str) -> Config:
     Raises:
         InputError: Names what would run, and the option that vouches for it.
     """
-    kinds = {section: check.load(path) for section, path in KINDS.items()}
+    kinds = {section: check.load(path) for section, path in trusted.KINDS.items()}
     try:
         return {key: _section(key, value, kinds) for key, value in _mapping(config, "the configuration").items()}
     except Refused as refused:
@@ -109,7 +63,7 @@ def configuration(config: Any, file: str) -> Config:
 def pipeline(config: Any, file: str) -> Any:
     """The pipeline of a checkpoint, held to the list; see `configuration`."""
     try:
-        return held(config, check.load(PIPELINE), "pipeline")
+        return held(config, check.load(trusted.PIPELINE), "pipeline")
     except Refused as refused:
         raise _told(refused, config, file) from None
 
@@ -212,11 +166,11 @@ def _arguments(target: Any, given: Any, key: str) -> Config:
 def _target(path: str, wanted: type, key: str) -> Any:
     """The class or builder of a path, proven to be on the list, defined there, and to make what is wanted."""
     module, _, name = path.rpartition(".")
-    if name not in LISTED.get(module, ()) and not _is_ours(path):
+    if name not in trusted.LISTED.get(module, ()) and not _is_ours(path):
         raise Refused(key, path)
     target = check.load(path, key)
     home = getattr(target, "__module__", "")
-    at_home = f"{home}.".startswith(f"{module}.") if module in LISTED else home == module
+    at_home = f"{home}.".startswith(f"{module}.") if module in trusted.LISTED else home == module
     if not at_home or getattr(target, "__qualname__", "") != name:
         raise Refused(key, f"{path}, which is {home}.{getattr(target, '__qualname__', '?')}")
     made = target if isinstance(target, type) else _returned(target)
@@ -228,7 +182,12 @@ def _target(path: str, wanted: type, key: str) -> Any:
 def _is_ours(path: str) -> bool:
     """Whether a path leads into one of our rooms, to a public name."""
     package, *rest = path.split(".")
-    return package == "lit_vision" and len(rest) > 2 and rest[0] in ROOMS and not any(n.startswith("_") for n in rest)
+    return (
+        package == "lit_vision"
+        and len(rest) > 2
+        and rest[0] in trusted.ROOMS
+        and not any(n.startswith("_") for n in rest)
+    )
 
 
 def _returned(target: Any) -> Any:
@@ -310,7 +269,7 @@ def _told(refused: Refused, config: Any, file: str) -> InputError:
 
 def _is_known(path: str) -> bool:
     module, _, name = path.rpartition(".")
-    return name in LISTED.get(module, ()) or _is_ours(path)
+    return name in trusted.LISTED.get(module, ()) or _is_ours(path)
 
 
 def _class_paths(config: Any) -> Iterator[str]:

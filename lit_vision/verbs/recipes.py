@@ -8,6 +8,7 @@ from typing import Any
 from lit_vision import terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
+from lit_vision.experiment import marks as row_marks
 from lit_vision.experiment import recipes, yamlio
 from lit_vision.experiment.card import Card, Row
 from lit_vision.verbs.arguments import Parser
@@ -52,7 +53,7 @@ def rows(paper: str | None = None, quoted: bool = False) -> list[dict[str, Any]]
     Raises:
         InputError: If no recipe belongs to the paper.
     """
-    evidence = recipes.evidence()
+    evidence = row_marks.evidence()
     found = [
         _entry(recipe, card, name, row, evidence)
         for recipe, card, name, row in recipes.every_row()
@@ -64,7 +65,7 @@ def rows(paper: str | None = None, quoted: bool = False) -> list[dict[str, Any]]
     return found
 
 
-def _entry(recipe: str, card: Card, name: str, row: Row, evidence: recipes.Evidence) -> dict[str, Any]:
+def _entry(recipe: str, card: Card, name: str, row: Row, evidence: row_marks.Evidence) -> dict[str, Any]:
     return {
         "recipe": recipe,
         "row": name,
@@ -76,7 +77,7 @@ def _entry(recipe: str, card: Card, name: str, row: Row, evidence: recipes.Evide
         "source": row.quoted or row.source,
         "stand_in": row.stand_in,
         "quoted": bool(row.quoted),
-        "marks": recipes.marks(evidence, recipe, name),
+        "marks": row_marks.of(evidence, recipe, name),
     }
 
 

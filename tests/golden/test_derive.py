@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lit_vision.experiment import card as cards
+from lit_vision.experiment import marks as row_marks
 from lit_vision.experiment import recipes
 
 DERIVE = runpy.run_path(str(Path(__file__).parent / "derive.py"))
@@ -96,14 +97,14 @@ def test_results_expire_when_what_the_code_builds_has_changed():
     later = dated(changed, first)
     assert later["r"]["a"]["counts"]["date"] == "2026-12-01"
     assert later["r"]["a"]["full"]["expired"] == "2026-12-01"
-    assert recipes.marks(later, "r", "a") == ["counts"]
+    assert row_marks.of(later, "r", "a") == ["counts"]
     assert dated(changed, later, "2026-12-02")["r"]["a"]["full"]["expired"] == "2026-12-01"
-    assert recipes.marks(dated(changed | {"full": [8.8]}, later), "r", "a") == ["counts", "full"]
+    assert row_marks.of(dated(changed | {"full": [8.8]}, later), "r", "a") == ["counts", "full"]
 
 
 def test_a_claim_is_shown_with_its_verdict():
     shown = [
-        recipes.marks({"r": {"a": {"claim": {"basis": basis}}}}, "r", "a")
+        row_marks.of({"r": {"a": {"claim": {"basis": basis}}}}, "r", "a")
         for basis in ({"x": "holds (1 seed)"}, {"x": "does not hold"}, {"x": "holds", "y": "undecided"})
     ]
     assert shown == [["claim (holds)"], ["claim (does not hold)"], ["claim (1 of 2 hold)"]]
@@ -119,7 +120,7 @@ def test_a_test_of_public_weights_counts_within_the_tolerance():
 
 def test_the_page_explains_every_mark_that_is_given():
     page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text()
-    given = {name for rows in recipes.evidence().values() for marks in rows.values() for name in marks}
+    given = {name for rows in row_marks.evidence().values() for marks in rows.values() for name in marks}
     assert {name for name in given if f"| `{name}` |" not in page} == set()
     assert all(reason in page for reason in DERIVE["CANNOT_SHOW"].values())
 

@@ -8,6 +8,7 @@ import pytest
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, recipes, relations, yamlio
+from lit_vision.experiment import marks as row_marks
 from lit_vision.experiment import names as check
 from lit_vision.session import describe, shapes
 from tests.cli.conftest import Command
@@ -51,7 +52,7 @@ def test_what_is_told_of_a_row_is_what_shapes_count(recipe, row):
 
 
 def test_marks_are_as_derived():
-    derived, known = derive()["marks"](), recipes.evidence()
+    derived, known = derive()["marks"](), row_marks.evidence()
     stand = {
         recipe: {row: {name: mark["basis"] for name, mark in marks.items()} for row, marks in rows.items()}
         for recipe, rows in known.items()

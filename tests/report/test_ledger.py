@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from lit_vision.errors import InputError
+from lit_vision.experiment import marks as row_marks
 from lit_vision.experiment import recipes
 from lit_vision.report import collect, markdown
 from lit_vision.report.ledger import paper_tables
@@ -40,7 +41,7 @@ def test_mean_spread_difference_and_verdict_over_seeds(tmp_path):
     assert found.difference == pytest.approx(0.15)
     assert (found.expected, found.tolerance, found.verdict) == (8.75, 0.5, "reproduced")
     assert (found.evidence, found.stand_in, found.notes) == (
-        ", ".join(recipes.marks(recipes.evidence(), "resnet/cifar10", "resnet-20")),
+        ", ".join(row_marks.of(row_marks.evidence(), "resnet/cifar10", "resnet-20")),
         False,
         (),
     )

@@ -13,7 +13,7 @@ import torchvision
 
 import lit_vision
 from lit_vision.errors import InputError
-from lit_vision.experiment import trust
+from lit_vision.experiment import trust, trusted
 
 _WORDS = re.compile(
     r"(?:^|_)(?:path|file|filename|dir|dirs|folder|root|dest|url|args|cmd|command|fn|func|function|callable|lambd|hook"
@@ -100,12 +100,12 @@ def built(held):
 def on_the_list(path):
     """Whether a path is listed, or a class or builder of ours of a role, defined where its name says."""
     module, _, name = path.rpartition(".")
-    if module in trust.LISTED:
-        return name in trust.LISTED[module]
+    if module in trusted.LISTED:
+        return name in trusted.LISTED[module]
     target = getattr(importlib.import_module(module), name)
     made = target if isinstance(target, type) else inspect.get_annotations(target, eval_str=True)["return"]
     roles = (lightning.LightningModule, lightning.LightningDataModule, torch.nn.Module)
-    in_room = module.split(".")[1] in trust.ROOMS and (target.__module__, target.__qualname__) == (module, name)
+    in_room = module.split(".")[1] in trusted.ROOMS and (target.__module__, target.__qualname__) == (module, name)
     return in_room and (issubclass(made, roles) or module.startswith(("lit_vision.data.", "lit_vision.tasks.optim")))
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from lit_vision.experiment import marks as row_marks
 from lit_vision.experiment import recipes, verdicts
 from lit_vision.experiment.card import Card, Row
 from lit_vision.report import identity, numbers
@@ -23,11 +24,11 @@ def entries(variants: Sequence[Variant]) -> list[Entry]:
     A row that ran only with changes has a line without runs too: it was not run as the paper says.
     """
     known = {name: recipes.read_card(name) for name in recipes.names()}
-    evidence = recipes.evidence()
+    evidence = row_marks.evidence()
     found: list[Entry] = []
     for name, card in known.items():
         for row in card.rows:
-            marks = ", ".join(recipes.marks(evidence, name, row))
+            marks = ", ".join(row_marks.of(evidence, name, row))
             ours = [variant for variant in variants if (variant.recipe, variant.row) == (name, row)]
             found += _row(name, row, card, ours, marks)
         gone = [variant for variant in variants if variant.recipe == name and variant.row not in card.rows]
