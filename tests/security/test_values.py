@@ -14,8 +14,8 @@ from lit_vision.data.formats import proposals
 from lit_vision.data.pipelines import decode
 from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
-from lit_vision.runs import plain_json, scores
 from lit_vision.runs import folder as runs
+from lit_vision.runs import plain_json, scores
 from lit_vision.runs.folder import RunFolder
 from lit_vision.sweeps import definition
 from tests.cli.conftest import Command
