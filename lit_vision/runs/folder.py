@@ -103,7 +103,7 @@ def below(root: Path, recipe: str) -> Path:
 
 def slug(text: str) -> str:
     """A row's name as a folder name: `1b gamma=2` becomes `1b-gamma-2`."""
-    return re.sub(r"[^\w.]+", "-", text).strip("-.").lower() or "row"
+    return filenames.of(re.sub(r"[^\w.]+", "-", text).strip("-.").lower() or "row")
 
 
 def digest(config: compose.Config) -> str:

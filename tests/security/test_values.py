@@ -5,13 +5,16 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from lit_vision import cli
+from lit_vision.data.formats import proposals
 from lit_vision.data.pipelines import decode
 from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
+from lit_vision.runs import folder as runs
 from lit_vision.runs import plain_json, scores
 from lit_vision.runs.folder import RunFolder
 from lit_vision.sweeps import definition
@@ -220,3 +223,22 @@ def test_a_checkpoint_s_configuration_is_such_as_text_could_hold(attack, place, 
 
     message = attack.refused("predict", "--ckpt_path", attack.write(change), "x.png")
     assert f"evil.ckpt: its configuration holds {told}; name a file that lit-vision fit wrote" in message
+
+
+@pytest.mark.parametrize("kinds", [(">i8", ">f4"), ("<i2", "longdouble"), ("i4", ">f8"), ("i8", "f2")])
+def test_proposals_of_any_width_and_byte_order(tmp_path, kinds):
+    whole, real = kinds
+    boxes, scores = np.array([[1, 2, 3, 4]], real), np.array([0.5], real)
+    np.savez(tmp_path / "p.npz", names=["a"], starts=np.array([0, 1], whole), boxes=boxes, scores=scores)
+    found = proposals.read(tmp_path / "p.npz")
+    assert found.of("a").tolist() == [[1.0, 2.0, 3.0, 4.0]]
+    assert found.scores.tolist() == [0.5]
+
+
+def test_a_long_row_has_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = [runs.new("r", "é" * 300 + end) for end in "ab"]
+    for run in folders:
+        run.path.mkdir(parents=True)
+    assert folders[0].path.parent != folders[1].path.parent
+    assert runs.slug("1b gamma=2") == "1b-gamma-2"

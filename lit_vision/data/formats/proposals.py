@@ -128,8 +128,9 @@ def read(path: Path) -> Proposals:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"data.proposals: {path} is no readable .npz of plain arrays ({reason[:100]})") from None
     _check_columns(columns, path)
-    starts, boxes, scores = (torch.from_numpy(columns[name]) for name in ("starts", "boxes", "scores"))
-    return Proposals(columns["names"].tolist(), starts.long(), boxes.float(), scores.float(), str(path))
+    starts = torch.from_numpy(columns["starts"].astype(np.int64))  # whatever width and byte order the file has
+    boxes, scores = (torch.from_numpy(columns[name].astype(np.float32)) for name in ("boxes", "scores"))
+    return Proposals(columns["names"].tolist(), starts, boxes, scores, str(path))
 
 
 def _check_columns(columns: dict[str, np.ndarray[Any, Any]], path: Path) -> None:
