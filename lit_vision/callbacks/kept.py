@@ -38,6 +38,11 @@ class Keep:
                 f"checkpoint.best is {self.best}, checkpoint.monitor is {self.monitor}; "
                 f"say which figure judges, for example --checkpoint.monitor val/error"
             )
+        if self.monitor and not self.best:
+            raise InputError(
+                f"checkpoint.monitor is {self.monitor}, but checkpoint.best is 0, so that nothing is kept by it; "
+                "say how many are kept, for example --checkpoint.best 1"
+            )
 
 
 class Kept:

@@ -18,6 +18,11 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose, sections
 from lit_vision.experiment.recipes import Experiment
 
+_EXAMPLES = {
+    "data": "lit_vision.data.image_folder.ImageFolder",
+    "model": "lit_vision.tasks.classification.Classification",
+}
+
 
 def names(experiment: Experiment) -> None:
     """Checks every section, class path and argument name.
@@ -27,16 +32,38 @@ def names(experiment: Experiment) -> None:
     """
     from lightning import Trainer
 
+    from lit_vision.callbacks.finite import NonFinite
+    from lit_vision.callbacks.kept import Keep
+
     sections.refuse_unknown(experiment)
     for section in ("data", "model"):
-        if compose.class_path(experiment.config.get(section)) is None:
-            raise InputError(f"{experiment.name}: {section} needs a class_path; see lit-vision recipes ls for examples")
-    _arguments(Trainer, experiment.config.get("trainer") or {}, "trainer", experiment)
+        _refuse_without_class(section, experiment)
+    for section, target in (("trainer", Trainer), ("checkpoint", Keep), ("nonfinite", NonFinite)):
+        given = experiment.config.get(section)
+        _arguments(target, given if isinstance(given, dict) else {}, section, experiment)
     row = experiment.expected()
     if row and row.analysis is not None:
         _value(row.analysis, f"card.rows.{experiment.row}.analysis", experiment)
     for section in ("data", "model", "protocol"):
         _value(experiment.config.get(section), section, experiment)
+
+
+def _refuse_without_class(section: str, experiment: Experiment) -> None:
+    value = experiment.config.get(section)
+    if compose.class_path(value) is not None:
+        return
+    if isinstance(value, str):
+        raise InputError(
+            f"{_where(section, experiment)} is {value!r}, which is no class path; "
+            f"write module and class, such as {_EXAMPLES[section]}"
+        )
+    raise InputError(f"{experiment.name}: {section} needs a class_path; see lit-vision recipes ls for examples")
+
+
+def _where(key: str, experiment: Experiment) -> str:
+    """The key and what set it: `--data` of the command line, `mine.yaml: data` of a file."""
+    source = experiment.source_of(key)
+    return source if source == f"--{key}" else f"{source}: {key}"
 
 
 def load(path: str, where: str = "") -> Any:
@@ -63,7 +90,7 @@ def _value(value: Any, key: str, experiment: Experiment) -> None:
     """Checks a value and everything below it."""
     path = compose.class_path(value)
     if path and (compose.is_part(value) or path.startswith("lit_vision.")):
-        target = load(path, f"{experiment.source_of(key)}: {key}")
+        target = load(path, _where(key, experiment))
         arguments = value.get("init_args") or {} if compose.is_part(value) else {}
         _arguments(target, arguments, key, experiment)
     elif isinstance(value, list):
@@ -107,16 +134,14 @@ def _refuse_other_kind(annotation: Any, value: Any, key: str, experiment: Experi
         InputError: Names what the class lacks, and the class to derive it from.
     """
     kind, path = _our_class(annotation), compose.class_path(value)
-    given = load(path, f"{experiment.source_of(key)}: {key}") if kind and path else None
+    given = load(path, _where(key, experiment)) if kind and path else None
     if kind is None or not isinstance(given, type) or issubclass(given, kind):
         return
     promised = {*getattr(kind, "__abstractmethods__", ()), *(set(kind.__annotations__) - vars(kind).keys())}
     missing = [name for name in sorted(promised) if not hasattr(given, name)]
     lacks = f"; it lacks {', '.join(missing)}" if missing else ""
-    source = experiment.source_of(key)
-    where = source if source == f"--{key}" else f"{source}: {key}"
     raise InputError(
-        f"{where}: {path} is no {kind.__name__}{lacks};\n"
+        f"{_where(key, experiment)}: {path} is no {kind.__name__}{lacks};\n"
         f"derive it from {kind.__module__}.{kind.__qualname__}, whose documentation says what each must be"
     )
 

@@ -1,9 +1,12 @@
 """The sections of a configuration, checked before anything slow is imported. No torch here."""
 
+import difflib
 from collections.abc import Iterable
+from typing import Any
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
+from lit_vision.experiment import compose
 from lit_vision.experiment.recipes import Experiment
 
 SECTIONS = ("model", "data", "protocol", "trainer", "stages", "seed_everything", "checkpoint", "nonfinite", "ckpt_path")
@@ -37,4 +40,15 @@ def refuse_unknown(experiment: Experiment) -> None:
             where = experiment.source_of(section)
             if section == "claim":
                 raise InputError(f"{where} is a claim and no recipe; lit-vision claims run {where} runs it")
-            raise InputError(f"{where}: unknown key {section!r}; {nearest.hint(section, (*SECTIONS, 'card'))}")
+            raise InputError(f"{where}: unknown key {section!r}; {_hint(section, experiment.config)}")
+
+
+def _hint(name: str, config: compose.Config) -> str:
+    """The nearest section; a key of `model` or `data` that is spelt so takes precedence over one that is only alike."""
+    inner = {key: f"{section}.{key}" for section in ("data", "model") for key in _arguments(config.get(section))}
+    close = difflib.get_close_matches(name, inner, n=1, cutoff=0.8)
+    return f"did you mean {inner[close[0]]!r}?" if close else nearest.hint(name, (*SECTIONS, "card"))
+
+
+def _arguments(part: Any) -> compose.Config:
+    return (part.get("init_args") or {}) if compose.is_part(part) else {}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.experiment.recipes import Experiment
@@ -34,6 +35,10 @@ _LIMITS = {
     "trainer.accumulate_grad_batches": _Limit(1, "1; data.max_per_device cuts the batch"),
     "trainer.gradient_clip_val": _Limit(0, "a norm of at least 0, or null"),
     "trainer.limit_train_batches": _Limit(1e-9, "a share of the batches (0.5), or their number (50)"),
+    "trainer.limit_val_batches": _Limit(0, "a share of the batches (0.5), their number (50), or 0 for no validation"),
+    "trainer.limit_test_batches": _Limit(0, "a share of the batches (0.5), or their number (50)"),
+    "trainer.devices": _Limit(1, "the number of devices, or -1 for all of them", other=-1),
+    "trainer.num_nodes": _Limit(1, "the number of machines"),
     "data.num_workers": _Limit(0, "the number of reader processes, or 0 to read in the main one"),
     "seed_everything": _Limit(0, "a whole number of at least 0"),
 }
@@ -71,11 +76,34 @@ def refuse_half_precision(precision: Any, device: Any) -> None:
         )
 
 
+def refuse_unknown_hardware(experiment: Experiment) -> None:
+    """Checks accelerator and strategy by Lightning's own lists, whose complaints name neither key nor way out.
+
+    Raises:
+        InputError: Names file or option, the key, and what this machine has.
+    """
+    from lightning.pytorch.accelerators import AcceleratorRegistry
+    from lightning.pytorch.strategies import StrategyRegistry
+
+    asked = experiment.config.get("trainer") or {}
+    present = [name for name, entry in AcceleratorRegistry.items() if entry["accelerator"].is_available()]
+    accelerators = ["auto", *sorted(present), *(["gpu"] if {"cuda", "mps"} & set(present) else [])]
+    strategies = ["auto", *StrategyRegistry.available_strategies()]
+    for key, choices in (("accelerator", accelerators), ("strategy", strategies)):
+        value = asked.get(key)
+        if isinstance(value, str) and value not in choices:
+            there = f"this machine has {', '.join(choices)}" if key == "accelerator" else nearest.hint(value, choices)
+            raise InputError(f"{_where(experiment, f'trainer.{key}')} is {value}; {there}")
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _told(experiment: Experiment, key: str, value: Any, limit: _Limit) -> str:
+    return f"{_where(experiment, key)} is {value}; write {limit.say}"
+
+
+def _where(experiment: Experiment, key: str) -> str:
     source = experiment.source_of(key)
-    where = "" if source == f"--{key}" else f"{source}: "
-    return f"{where}{'--' if not where else ''}{key} is {value}; write {limit.say}"
+    return source if source == f"--{key}" else f"{source}: {key}"

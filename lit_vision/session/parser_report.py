@@ -11,7 +11,14 @@ _CHOICES = re.compile(r"Literal\[(.*)\]")
 _TYPE = re.compile(r"Expected a <class '(?:[\w.]+\.)?(\w+)'>")
 _GOT = re.compile(r"(?:Got value|Given value): (.*?)(?:\. Got value: .*)?$")
 _NO_NAME = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
-_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "Sequence": "a list",
+}
 _WIDTH = 300
 
 
@@ -37,7 +44,7 @@ def _expectation(lines: list[str]) -> str:
         return f": {_unknown_name(*missing.groups())}"
     choices = [choice for line in expected if (found := _CHOICES.search(line)) for choice in _names(found[1])]
     kinds = dict.fromkeys(found[1] for line in expected if (found := _TYPE.search(line)) and found[1] != "NoneType")
-    wanted = [_WORDS.get(kind, kind) for kind in kinds]
+    wanted = list(dict.fromkeys(_WORDS.get(kind, kind) for kind in kinds))
     if choices:
         wanted.append("one of " + ", ".join(choices[:8]) + (", …" if len(choices) > 8 else ""))
     if wanted:

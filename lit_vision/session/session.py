@@ -59,6 +59,7 @@ def main(asked: Request, experiment: Experiment) -> int:
 
                 return stages.run(asked, experiment, listed)
             limits.refuse(experiment, asked.verb == "fit")
+            limits.refuse_unknown_hardware(experiment)
             return Session(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)

@@ -41,6 +41,7 @@ def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
     for experiment in experiments:
         check.names(experiment)
         limits.refuse(experiment, asked.verb == "fit")
+        limits.refuse_unknown_hardware(experiment)
     # What the run's `config.yaml` holds and its digest covers.
     saved = resolution.resolved(whole, names[-1])
     if asked.verb != "fit" and not asked.run:

@@ -117,6 +117,24 @@ data:
             "lit-vision predict: argument --top: expected a whole number of at least 1, got '0'",
         ),
         (["predict", "--ckpt_path", "last.ckpt", "cat.png"], "last.ckpt: there is no such file"),
+        (["fit", *DIGITS, "--seed", "1"], "unknown option --seed; did you mean '--seed_everything'?"),
+        (
+            ["fit", *DIGITS, "--optimiser.lr", "1"],
+            "--optimiser.lr: unknown key 'optimiser'; did you mean 'model.optimizer'?",
+        ),
+        (
+            ["fit", *DIGITS, "--checkpoint.monitr", "x"],
+            "--checkpoint.monitr: unknown key checkpoint.monitr; Keep takes no 'monitr'; did you mean 'monitor'?",
+        ),
+        (
+            ["fit", *DIGITS, "--data", "Digitss"],
+            "--data is 'Digitss', which is no class path; write module and class, such as lit_vision.data.",
+        ),
+        (
+            ["fit", *DIGITS, "--data", "lit_vision.data.digits.Digit"],
+            "error: --data: lit_vision.data.digits has no 'Digit'; did you mean 'Digits'?",
+        ),
+        (["fit", *DIGITS, "--trainer.callbacks", "x"], "--trainer.callbacks should be a list, got 'x'"),
         (["recipes", "ls", "--paper", "vgg"], "--paper vgg: no recipe belongs to it; choose from: "),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
