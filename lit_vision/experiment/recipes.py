@@ -11,7 +11,7 @@ from typing import Any
 from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
-from lit_vision.experiment import compose, relations, yamlio
+from lit_vision.experiment import compose, named_files, relations, yamlio
 from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
@@ -221,7 +221,9 @@ def _apply_all(experiment: Experiment, overlays: Sequence[str], options: Sequenc
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
         experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
     _pass_seed(experiment.config)
-    found = [key for key in compose.differing(original, experiment.config) if not is_hardware(key)]
+    places = named_files.places(compose.flatten(original), compose.flatten(experiment.config))
+    differing = compose.differing(original, experiment.config)
+    found = [key for key in differing if not is_hardware(key) and key not in places]
     experiment.changed += [key for key in found if key not in experiment.changed]
 
 

@@ -1,5 +1,6 @@
 """Public weights by one command: what a file gives here is what its own network gives, or the command says why not."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -35,6 +36,26 @@ def test_one_command_scores_a_file(command, public, only_run):
     _, result = only_run()
     assert result["figures"]["test/error"] == pytest.approx(public)
     assert 0 < public < 100
+
+
+def test_the_named_file_is_judged_wherever_it_lies(command, public, only_run, tmp_path):
+    """The name ends in digits of the content's hash: a path to that very file changes nothing of the experiment."""
+    content = (tmp_path / "net.th").read_bytes()
+    named = f"net-{hashlib.sha256(content).hexdigest()[:8]}.th"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "copy.th").write_bytes(content)
+    (tmp_path / "mine.yaml").write_text(
+        recipes.find("verify/cifar10").read_text().replace("resnet20-12fca82f.th", named)
+    )
+    given = ("--config", "mine.yaml", "--row", "resnet-20", "--data.root", "twin", "--model.network.weights")
+    assert recipes.resolve(["mine.yaml"], "resnet-20", [("model.network.weights", "net.th")]).changed == []
+    command("test", *given, "elsewhere/copy.th", *OFF)
+    _, result = only_run()
+    assert "model.network.weights" not in result["changed"]
+    (tmp_path / "elsewhere" / "other.th").write_bytes(content + b"x")
+    assert recipes.resolve(["mine.yaml"], "resnet-20", [("model.network.weights", "elsewhere/other.th")]).changed == [
+        "model.network.weights"
+    ]
 
 
 def test_a_row_names_the_file_that_it_is_for(command, public):
