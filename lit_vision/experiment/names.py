@@ -18,7 +18,6 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose, sections
 from lit_vision.experiment.recipes import Experiment
 
-
 _EXAMPLES = {
     "data": "lit_vision.data.image_folder.ImageFolder",
     "model": "lit_vision.tasks.classification.Classification",
