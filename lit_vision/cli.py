@@ -131,8 +131,9 @@ def _train(verb: str, arguments: list[str]) -> int:
     # Typos are reported before the seconds that importing torch takes.
     experiment = request.resolve(asked)
     if "--print_config" in flags:
-        from lit_vision.session import resolution, saved
+        from lit_vision.session import quiet, resolution, saved
 
+        quiet.calm()
         print(yamlio.dump(saved.in_folder(experiment, resolution.resolved(experiment))), end="")
         return 0
     from lit_vision.session import session
@@ -177,6 +178,8 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
         if name == "--config":
             values["configs"].append(text)
         elif name in _VALUED:
+            if _VALUED[name] in values:
+                raise InputError(f"{name} is given twice, {values[_VALUED[name]]} and {text}; leave one out")
             values[_VALUED[name]] = text
         else:
             options.append((name[2:], yamlio.value(text)))

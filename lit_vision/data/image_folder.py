@@ -107,6 +107,8 @@ def class_names(folder: Path) -> list[str]:
         InputError: If there is none, or one holds no image, is a link back to where it lies, or has no name in UTF-8.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if {"Annotations", "JPEGImages"} <= set(names):
+        raise InputError(f"{folder} has boxes in VOC format, not class folders; quickstart/own_boxes reads them")
     if not names:
         raise InputError(f"{folder} has no class folders; expected {folder}/<class>/*.jpg")
     for name in names:

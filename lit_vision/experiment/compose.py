@@ -106,7 +106,7 @@ def _leaves(config: Config, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{key}.")
         elif isinstance(value, dict) and name == "init_args":
             continue
-        elif (path := class_path(value)) and name != "class_path":
+        elif (path := class_path(value)) and key.rpartition(".")[2] != "class_path":
             yield f"{key}.class_path", path
         else:
             yield key, value
@@ -143,8 +143,13 @@ def _enter(node: Config, name: str, so_far: str, key: str, source: str) -> Confi
         child = target[name] = _as_part(child)
     elif not isinstance(child, dict):
         asked = f"{source}: " if source else ""
-        raise InputError(f"{asked}{key} cannot be set: {so_far} is {child!r}, which has no keys")
+        raise InputError(f"{asked}{key} cannot be set: {so_far} is {_shown(child)}, which has no keys")
     return child
+
+
+def _shown(value: Any) -> str:
+    """A value that stands where keys were expected; a list may be long, so it is only named."""
+    return f"a list of {len(value)}" if isinstance(value, list) else repr(value)
 
 
 def _append(target: Config, name: str, value: Any, key: str, source: str) -> None:

@@ -10,6 +10,7 @@ A run's files are named by nothing but their place in this folder, so it can be 
 """
 
 import copy
+import difflib
 import errno
 import hashlib
 import re
@@ -47,7 +48,9 @@ def read(path: str) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except FileNotFoundError:
-        raise InputError(f"--ckpt_path {path}: there is no such file") from None
+        raise InputError(f"--ckpt_path {path}: there is no such file{_nearby(Path(path))}") from None
+    except IsADirectoryError:
+        raise InputError(f"--ckpt_path {path}: a folder; name a checkpoint's file{_nearby(Path(path))}") from None
     except OSError as error:
         raise InputError(f"--ckpt_path {path}: {error.strerror or error}") from None
     except Exception as error:
@@ -56,6 +59,15 @@ def read(path: str) -> dict[str, Any]:
         raise InputError(f"--ckpt_path {path}: no checkpoint, it holds a {type(content).__name__}")
     contents.refuse_unlike_text(content, path)
     return content
+
+
+def _nearby(path: Path) -> str:
+    """The end of a message that a path is no checkpoint: the nearest that lies beside it or below it."""
+    folder = path if path.is_dir() else path.parent
+    there = [*folder.glob("*.ckpt"), *folder.glob(f"checkpoints/{LAST}")]
+    by_name = {file.name: file for file in sorted(there)}
+    close = difflib.get_close_matches(path.name, by_name, n=1, cutoff=0.5) or [name for name in by_name if name == LAST]
+    return f"; did you mean {by_name[close[0]]}?" if close else ""
 
 
 def _unreadable(error: Exception) -> str:

@@ -20,8 +20,8 @@ def of(path: str) -> Trained:
     return trained
 
 
-def refuse_untrained(experiment: Experiment, config: compose.Config, ckpt_path: str | None) -> None:
-    """Refuses a test of random weights, which would pass for the row's figure.
+def refuse_untrained(verb: str, experiment: Experiment, config: compose.Config, ckpt_path: str | None) -> None:
+    """Refuses figures of random weights, which would pass for the row's.
 
     Raises:
         InputError: If the model has something to train, and neither a run nor a file gives its weights.
@@ -30,6 +30,6 @@ def refuse_untrained(experiment: Experiment, config: compose.Config, ckpt_path: 
     network = (model.get("network") or {}).get("init_args") or {}
     if ckpt_path is None and "optimizer" in model and not network.get("weights"):
         raise InputError(
-            f"test of {experiment.name} needs trained weights: name a finished run by --run DIR,\n"
+            f"{verb} of {experiment.name} needs trained weights: name a finished run by --run DIR,\n"
             "or a checkpoint by --ckpt_path FILE; lit-vision fit trains and tests"
         )

@@ -156,8 +156,8 @@ class Session:
             self.claim = lock.Claim(folder.path)
         choose = folders.to_train_from if self.training else folders.to_evaluate
         self.ckpt_path = choose(self.request, folder)
-        if self.request.verb == "test":
-            origins.refuse_untrained(self.experiment, self.config, self.ckpt_path)
+        if not self.training:
+            origins.refuse_untrained(self.request.verb, self.experiment, self.config, self.ckpt_path)
         later = not self.training and folder.last.is_file()
         place = self.place = folders.beside(folder, self.experiment) if later else folder
         changed, identity = self.experiment.changes(), recipes.identity(self.config)

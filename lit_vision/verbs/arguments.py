@@ -27,8 +27,9 @@ class Parser(argparse.ArgumentParser):
         return self.parse_args(argv)
 
     def error(self, message: str) -> NoReturn:
-        """What argparse has to say, as an input error."""
-        raise InputError(f"{self.prog}: {message}")
+        """What argparse has to say, as an input error, and how the command is written."""
+        usage = " ".join(self.format_usage().split()).removeprefix("usage: ")
+        raise InputError(f"{self.prog}: {message};\nwrite {usage}")
 
     def _refuse_unknown(self, argv: Sequence[str]) -> None:
         # Before argparse: it would first miss what the misspelt option was to give, and it names no nearest choice.

@@ -35,9 +35,10 @@ def run(argv: Sequence[str]) -> int:
         raise InputError("--pictures draws boxes, but the checkpoint is a classifier's; leave the option out")
     if arguments.pictures:
         _make(arguments.pictures)
+    paths = list(files(arguments.paths))
     failed, separator = False, ""
     print("[")
-    for entry in _entries(predictor, list(files(arguments.paths)), arguments):
+    for entry in _entries(predictor, paths, arguments):
         failed |= "error" in entry
         print(separator + json.dumps(entry, ensure_ascii=not terminal.takes_unicode()), end="", flush=True)
         separator = ",\n"

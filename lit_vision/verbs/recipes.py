@@ -108,9 +108,11 @@ def _show(name: str, row: str | None) -> str:
         return _quoted(name, row, known)
     recipes.check_references(name)
     experiment = recipes.resolve([name], row)
+    from lit_vision.session import quiet
     from lit_vision.session.describe import facts
     from lit_vision.session.resolution import resolved
 
+    quiet.calm()
     card = {key: value for key, value in experiment.card_content.items() if key not in ("rows", "relations")}
     told = experiment.card_content.get("rows", {}).get(experiment.row, {})
     content = {"card": card | {"row": {experiment.row: told}}} | resolved(experiment)

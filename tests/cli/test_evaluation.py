@@ -39,6 +39,7 @@ def test_predict_on_files_and_folders(command, only_run):
     assert set(found[0]["classes"]) <= set("0123456789")
     assert found[0]["scores"][0] >= found[0]["scores"][1] > 0
     assert "nowhere: there is no such file or folder" in command.error("predict", "--ckpt_path", checkpoint, "nowhere")
+    assert command.out == ""
 
 
 def test_a_loaded_checkpoint_scores_as_the_test_did(command, only_run):
@@ -94,3 +95,11 @@ def test_a_run_goes_on_with_another_share_of_the_batch(command):
     out = command("fit", *TINY, "--run", "run", "--data.max_per_device", "32")
     assert "was started with another configuration" not in out
     assert json.loads(Path("run/result.json").read_text())["steps"] == 8
+
+
+def test_a_checkpoint_s_name_is_told_by_what_lies_there(command):
+    Path("run/checkpoints").mkdir(parents=True)
+    Path("run/checkpoints/last.ckpt").touch()
+    told = "; did you mean run/checkpoints/last.ckpt?"
+    assert f"run: a folder; name a checkpoint's file{told}" in command.error("test", "--ckpt_path", "run")
+    assert f"there is no such file{told}" in command.error("test", "--ckpt_path", "run/checkpoints/lst.ckpt")

@@ -176,7 +176,7 @@ def _zip(path):
 FILES = {
     "empty": (lambda path: path.write_bytes(b""), "not a readable checkpoint"),
     "text": (lambda path: path.write_text("no checkpoint"), "not a readable checkpoint"),
-    "a folder": (lambda path: path.mkdir(), "Is a directory"),
+    "a folder": (lambda path: path.mkdir(), "a folder; name a checkpoint's file"),
     "another archive": (_zip, "not a readable checkpoint"),
     "a bomb": (lambda path: torch.save(Bomb(), path), "it is not opened, because it names"),
     "an old bomb": (lambda path: path.write_bytes(pickle.dumps(Bomb(), protocol=2)), "f.ckpt: "),

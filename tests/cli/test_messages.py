@@ -117,6 +117,17 @@ data:
             "lit-vision predict: argument --top: expected a whole number of at least 1, got '0'",
         ),
         (["predict", "--ckpt_path", "last.ckpt", "cat.png"], "last.ckpt: there is no such file"),
+        (["fit", *DIGITS, "--run", "a", "--run=b"], "--run is given twice, a and b; leave one out"),
+        (
+            ["fit", "--config", "quickstart/digit_stages", "--stages.0.trainer.max_steps", "4"],
+            "--stages.0.trainer.max_steps: stages.0.trainer.max_steps cannot be set: stages is a list of 3, "
+            "which has no keys",
+        ),
+        (
+            ["validate", *DIGITS],
+            "validate of quickstart/digits needs trained weights: name a finished run",
+        ),
+        (["predict", "cat.png"], "--ckpt_path;\nwrite lit-vision predict [-h] --ckpt_path CKPT_PATH"),
         (["fit", *DIGITS, "--seed", "1"], "unknown option --seed; did you mean '--seed_everything'?"),
         (
             ["fit", *DIGITS, "--optimiser.lr", "1"],

@@ -177,6 +177,10 @@ def test_missing_folders(tmp_path):
         ImageFolder(val=str(root / "val"))
     (tmp_path / "flat").mkdir()
     folders.save(tmp_path / "flat" / "a.png", folders.picture(8, 8, 0, 1, 0))
+    for name in ("Annotations", "JPEGImages"):
+        (tmp_path / "voc" / name).mkdir(parents=True)
+    with pytest.raises(InputError, match=r"voc has boxes in VOC format, not class folders; quickstart/own_boxes"):
+        ImageFolder(str(tmp_path / "voc"))
     with pytest.raises(InputError, match=r"flat has no class folders; expected .*flat/<class>/\*\.jpg$"):
         ImageFolder(str(tmp_path / "flat"))
 

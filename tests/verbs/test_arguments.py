@@ -6,6 +6,8 @@ from lit_vision.errors import InputError
 from lit_vision.verbs import arguments
 from lit_vision.verbs.arguments import Parser
 
+USAGE = ";\nwrite tool copy [-h] [--times TIMES] files [files ...]"
+
 
 def parser():
     made = Parser("tool", description="Does things.")
@@ -30,15 +32,15 @@ def test_a_file_that_looks_like_an_option_stands_behind_two_dashes():
     assert parser().read(["copy", "--", "--tmes"]).files == ["--tmes"]
 
 
-def test_every_slip_is_one_line_with_the_nearest_name():
+def test_every_slip_is_told_with_the_nearest_name_or_how_to_write_it():
     assert message() == "tool needs one of: copy"
     assert message("cpoy") == "tool cpoy: unknown; did you mean 'copy'?"
     assert message("--times") == "tool: unknown option --times; choose from: --help"
-    assert message("copy") == "tool copy: the following arguments are required: files"
+    assert message("copy") == "tool copy: the following arguments are required: files" + USAGE
     assert message("copy", "a", "--times", "-1") == (
-        "tool copy: argument --times: expected a whole number of at least 1, got '-1'"
+        "tool copy: argument --times: expected a whole number of at least 1, got '-1'" + USAGE
     )
-    assert message("copy", "a", "--times") == "tool copy: argument --times: expected one argument"
+    assert message("copy", "a", "--times") == "tool copy: argument --times: expected one argument" + USAGE
 
 
 def test_a_misspelt_option_is_told_before_what_it_leaves_missing():
