@@ -24,23 +24,26 @@ _EXAMPLES = {
 }
 
 
+# Sections whose class is always the same, by its path: this room imports none of them.
+_OPTIONS_OF = {
+    "trainer": "lightning.Trainer",
+    "checkpoint": "lit_vision.callbacks.kept.Keep",
+    "nonfinite": "lit_vision.callbacks.finite.NonFinite",
+}
+
+
 def names(experiment: Experiment) -> None:
     """Checks every section, class path and argument name.
 
     Raises:
         InputError: Names file or option, key, and the nearest valid choice.
     """
-    from lightning import Trainer
-
-    from lit_vision.callbacks.finite import NonFinite
-    from lit_vision.callbacks.kept import Keep
-
     sections.refuse_unknown(experiment)
     for section in ("data", "model"):
         _refuse_without_class(section, experiment)
-    for section, target in (("trainer", Trainer), ("checkpoint", Keep), ("nonfinite", NonFinite)):
+    for section, path in _OPTIONS_OF.items():
         given = experiment.config.get(section)
-        _arguments(target, given if isinstance(given, dict) else {}, section, experiment)
+        _arguments(load(path), given if isinstance(given, dict) else {}, section, experiment)
     row = experiment.expected()
     if row and row.analysis is not None:
         _value(row.analysis, f"card.rows.{experiment.row}.analysis", experiment)
