@@ -149,8 +149,17 @@ def _copy(name: str, row: str | None, destination: Path) -> None:
 
 
 def _of_row(name: str, row: str) -> str:
-    """The recipe as the row sets it, and a card of this row alone, which sets nothing any more."""
+    """The recipe as the row sets it, and a card of this row alone, which sets nothing any more.
+
+    Raises:
+        InputError: If the row takes the weights of another, which would not be there.
+    """
     experiment = recipes.resolve([name], row)
     card = experiment.card_content
+    if others := [key for key in ("weights_of", "members") if key in card["rows"][row]]:
+        raise InputError(
+            f"--row {row}: it tests the weights of another row ({others[0]}), so it cannot stand alone; "
+            "copy the whole recipe, without --row"
+        )
     told = {key: value for key, value in card["rows"][row].items() if key != "set"} | {"default": True}
     return yamlio.dump({"card": card | {"rows": {row: told}, "relations": []}} | experiment.config).rstrip()

@@ -128,6 +128,10 @@ data:
             "validate of quickstart/digits needs trained weights: name a finished run",
         ),
         (["predict", "cat.png"], "--ckpt_path;\nwrite lit-vision predict [-h] --ckpt_path CKPT_PATH"),
+        (
+            ["recipes", "cp", "quickstart/digits", "--row", "ten crop", "x.yaml"],
+            "--row ten crop: it tests the weights of another row (weights_of), so it cannot stand alone",
+        ),
         (["fit", *DIGITS, "--seed", "1"], "unknown option --seed; did you mean '--seed_everything'?"),
         (
             ["fit", *DIGITS, "--optimiser.lr", "1"],

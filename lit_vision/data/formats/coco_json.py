@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lit_vision import nearest
 from lit_vision.data.fetch import cache
 from lit_vision.data.formats import coco_objects, image_headers, lists, objects
 from lit_vision.data.formats.coco_objects import Entry, Place
@@ -108,11 +109,17 @@ def _summary(file: Path) -> dict[str, Any]:
     return found
 
 
+def _nearby(file: Path) -> str:
+    """The end of a message that a file is missing: the nearest of those beside it and in `annotations`."""
+    there = [str(path) for folder in (file.parent, file.parent / "annotations") for path in folder.glob("*.json")]
+    return f";\n{nearest.hint(str(file), there)}" if there else "; name data.train, data.val and data.test"
+
+
 def _load(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_bytes(), object_hook=_without_masks)
     except FileNotFoundError:
-        raise InputError(f"{file}: there is no such annotation file") from None
+        raise InputError(f"{file}: there is no such annotation file{_nearby(file)}") from None
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # of JSON, of its encoding, and of brackets without end

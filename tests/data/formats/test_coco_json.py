@@ -428,8 +428,13 @@ def test_no_annotation_file(tmp_path, content, message):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match=re.escape(f"{tmp_path}/f.json: there is no such annotation file")):
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path}/f.json: there is no such annotation file; name")):
         coco_json.read(tmp_path / "f.json", tmp_path)
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/instances_train.json").touch()
+    near = f"did you mean '{tmp_path}/annotations/instances_train.json'?"
+    with pytest.raises(InputError, match=re.escape(near)):
+        coco_json.read(tmp_path / "instances_train.json", tmp_path)
 
 
 def test_the_real_coco(real_images):
