@@ -168,10 +168,10 @@ def test_a_pipe_is_no_image(tmp_path, function):
 
 
 def test_a_claim_with_such_numbers_is_no_claim(tmp_path):
-    from lit_vision.runs import claim
+    from lit_vision.runs import lock
 
-    (tmp_path / claim.FILE).write_text(HUGE)
-    with_claim = claim.Claim(tmp_path)
+    (tmp_path / lock.FILE).write_text(HUGE)
+    with_claim = lock.Claim(tmp_path)
     with_claim.release()
     assert RunFolder(tmp_path).state == {}
 
