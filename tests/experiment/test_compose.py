@@ -104,3 +104,8 @@ def test_what_a_new_class_is_given_again_is_not_dropped():
     new = {"class_path": "a.COCO", "init_args": {"root": "own", "batch_size": 8}}
     assert compose.set_key(config, "data", new) == ["data.batch_size: 4", "data.only: 3"]
     assert config["data"] == new
+
+
+def test_leaves_of_leaves_are_the_same():
+    leaves = {"model.class_path": "a.B", "model.network.class_path": "a.Net", "model.lr": 0.1}
+    assert compose.flatten(leaves) == leaves
