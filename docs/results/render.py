@@ -340,7 +340,9 @@ ratios, not the seconds. No GPU was at hand: the GPU figures of the plan are not
 
 def reliability():
     """Kills survived, crash points, world sizes compared: of each test and kind the last line counts."""
-    last = {(entry["test"], entry["what"], entry["of"]): entry for entry in lines("reliability")}
+    entries = lines("reliability")
+    uses = [(e["date"], e["what"], e["tried"], e["held"], e["fixed"]) for e in entries if "tried" in e]
+    last = {(e["test"], e["what"], e["of"]): e for e in entries if "test" in e}
     rows = [
         (e["what"], e["of"], e["number"], told(e), f"`{e['test'].rpartition('::')[2]}`", e["code"])
         for e in sorted(last.values(), key=lambda entry: (entry["what"], entry["of"]))
@@ -359,6 +361,13 @@ that of figures. `.dirty`: when the line was written, a test that it does not co
 LIT_VISION_RECORD=docs/results/reliability.jsonl pytest -m "slow or not slow" {" ".join(files)}
 python docs/results/render.py
 ```
+
+## Tried by hand
+
+Commands of somebody who knew the pages alone, on other data, slips included. What held did what the pages say, or ended
+in at most three lines with what to do; what was fixed has a test, the rest of what failed has not been mended.
+
+{table(["date", "what", "tried", "held", "fixed"], uses)}
 """
 
 
