@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from lit_vision import nearest
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.formats import findings, voc_xml
 from lit_vision.data.formats.findings import Reading
@@ -33,7 +34,8 @@ class VocFormat(BoxData):
         kwargs: See `BoxData`.
 
     Raises:
-        InputError: If the folder or a list is missing, or a name is both a class and ignored.
+        InputError: If the folder or a list is missing, a name is both a class and ignored, or nothing has the
+            name that is ignored.
     """
 
     preset = _PRESET
@@ -74,7 +76,13 @@ class VocFormat(BoxData):
         """The classes: those asked for, or all that are annotated and not ignored."""
         if both := sorted(set(classes or ()) & set(self.ignore)):
             raise InputError(f"data.ignore {both[0]}: it is in data.classes too; choose one of the two")
-        found = list(classes or [name for name in voc_xml.class_names(self.root) if name not in self.ignore])
+        if classes:
+            return list(classes)
+        annotated = voc_xml.class_names(self.root)
+        if unknown := [name for name in self.ignore if name not in annotated]:
+            hint = nearest.hint(unknown[0], annotated)
+            raise InputError(f"data.ignore {unknown[0]}: nothing in {self.root} has that name; {hint}")
+        found = [name for name in annotated if name not in self.ignore]
         if not found:
             raise InputError(f"data.ignore {', '.join(self.ignore[:3])}: no class is left in {self.root}")
         return found

@@ -1,6 +1,10 @@
 """Messages that a user would see for a slip: short, with file or option, key and nearest choice."""
 
+import logging
+
 import pytest
+
+from lit_vision.session import quiet
 
 DIGITS = ("--config", "quickstart/digits")
 MINE = """\
@@ -132,6 +136,7 @@ data:
             ["recipes", "cp", "quickstart/digits", "--row", "ten crop", "x.yaml"],
             "--row ten crop: it tests the weights of another row (weights_of), so it cannot stand alone",
         ),
+        (["fit", "--config", "quickstart/own_boxes", "--data.ignore", "x"], "--data.ignore should be a list, got 'x'"),
         (["fit", *DIGITS, "--seed", "1"], "unknown option --seed; did you mean '--seed_everything'?"),
         (
             ["fit", *DIGITS, "--optimiser.lr", "1"],
@@ -187,3 +192,11 @@ def test_a_number_is_a_number_everywhere(command):
 def test_no_arguments_and_help(command):
     assert "lit-vision fit --config RECIPE" in command("--help")
     command(code=2)
+
+
+@pytest.mark.parametrize("verb", [("recipes", "show", "quickstart/digits"), ("fit", *DIGITS, "--print_config")])
+def test_what_only_shows_a_recipe_advertises_nothing(command, verb):
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.removeFilter(quiet._FILTER)  # other commands of this process have set it
+    command(*verb)
+    assert quiet._FILTER in logger.filters

@@ -145,6 +145,8 @@ def test_run_folder_by_name(command, interrupt):
     assert "trainer.max_steps" in message
     assert " more differ" in message
     assert "class_path.class_path" not in message
+    message = command.error("fit", *TINY, "--run", "mine", "--model.optimizer", "torch.optim.AdamW")
+    assert "model.optimizer.class_path, model.optimizer.lr" in message
     wandb_id = json.loads(Path("mine/run.json").read_text())["wandb_id"]
     command("fit", "--run", "mine")  # its own configuration, without a recipe
     assert json.loads(Path("mine/result.json").read_text())["steps"] == 8

@@ -301,7 +301,10 @@ def test_json_holds_all(here, capsys):
         (["a", "."], "a and .: a is in both; name two runs, or two groups that share none"),
         (["a", "empty"], "no runs at or below empty; name a run's folder, or one that holds runs"),
         (["a", "nowhere"], "no folder nowhere; name a run's folder, or one that holds runs"),
-        (["a"], "lit-vision compare: the following arguments are required: B"),
+        (
+            ["a"],
+            "lit-vision compare: the following arguments are required: B;\nwrite lit-vision compare [-h] [--json] A B",
+        ),
         (["running", "a"], "A holds 2 run(s), none of them finished; compare two runs, or wait for one"),
         (["a", "damaged"], "no runs at or below damaged; name a run's folder, or one that holds runs"),
     ],

@@ -9,6 +9,7 @@ from torchvision.datasets import VOCDetection
 from lit_vision.data.formats import findings, voc_file, voc_xml
 from lit_vision.data.formats.voc_xml import Meaning
 from lit_vision.data.names import VOC_CLASSES
+from lit_vision.data.voc import VocFormat
 from lit_vision.errors import InputError
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.types import Detections
@@ -224,6 +225,16 @@ def test_ignored_names_are_a_crowd_of_every_class(tmp_path):
     assert found.boxes.tolist() == [[0, 0, 9, 9], [10, 10, 30, 40], [10, 10, 30, 40]]
     assert (found.labels.tolist(), found.crowd.tolist()) == ([1, 0, 1], [False, True, True])
     assert found.area.tolist() == [81, 600, 600]
+
+
+def test_what_is_ignored_is_annotated(tmp_path):
+    """A slip would train on what it was to leave aside."""
+    voc.folder(tmp_path, {"train": 1}, ("ant", "bee", "blur"))
+    names = [{"name": name, "box": (1, 1, 9, 9)} for name in ("ant", "blur")]
+    voc.annotate(tmp_path, "000001", names, (70, 50))
+    with pytest.raises(InputError, match=r"data.ignore blurr: nothing in .* has that name; did you mean 'blur'\?"):
+        VocFormat(str(tmp_path), ignore=["blurr"], val=None, test=None)
+    assert VocFormat(str(tmp_path), ignore=["blur"], val=None, test=None).class_names == ["ant"]
 
 
 def test_detections_in_an_ignored_region_count_neither_way(tmp_path):
