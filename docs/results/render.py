@@ -381,6 +381,7 @@ a program that a file named, or overwrote a file elsewhere. Figures are from bef
 64 bits were refused before YAML was counted. `tests/security/test_values.py` holds what failed.
 
 {table(["files", "tried", "held", "failed", "date", "code"], [hostile_row(entry) for entry in hostile])}
+
 ## Tried by hand
 
 Commands of somebody who knew the pages alone, on other data, slips included. What held did what the pages say, or ended
