@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import platform
 import ssl
 import tarfile
 import time
@@ -109,6 +110,7 @@ def unpack(path: Path, root: Path, top: str = "") -> None:
         if zipfile.is_zipfile(path):
             _unzip(path, root)
         else:
+            _refuse_without_filters(path, root)
             with tarfile.open(path) as tar:
                 tar.extractall(root, filter=partial(_member, top))
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
@@ -116,6 +118,15 @@ def unpack(path: Path, root: Path, top: str = "") -> None:
         raise InputError(f"{path} cannot be unpacked ({reason}); remove it and fetch it again") from None
     except OSError as error:
         raise InputError(f"{path} could not be unpacked into {root}: {error.strerror or error}") from None
+
+
+def _refuse_without_filters(path: Path, root: Path) -> None:
+    """Python before 3.11.4 cannot keep a member of a tar archive from leaving its folder."""
+    if not hasattr(tarfile, "data_filter"):
+        raise InputError(
+            f"{path}: unpacking a tar archive safely needs Python 3.11.4, and this is {platform.python_version()};\n"
+            f"use a newer Python, or unpack it into {root} by another program"
+        )
 
 
 def _attempts(url: str, part: Path, pauses: tuple[float, ...]) -> None:

@@ -206,6 +206,19 @@ def tarred(path, members):
     return path
 
 
+FILTERS = pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="Python 3.11.4 is the first with filters")
+
+
+def test_a_python_without_filters_is_told_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("x"), io.BytesIO())
+    with pytest.raises(InputError, match=r"a\.tar: unpacking a tar archive safely needs Python 3\.11\.4, and this is"):
+        download.unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@FILTERS
 def test_unpack(tmp_path):
     download.unpack(zipped(tmp_path / "a.zip", val2017__1="one", val2017__2="two"), tmp_path)
     download.unpack(tarred(tmp_path / "b.tar", {"VOCdevkit/x": b"ex"}), tmp_path)
@@ -221,6 +234,7 @@ def test_unpacking_goes_on_where_it_was_interrupted(tmp_path):
     assert [(tmp_path / "val2017" / name).read_text() for name in "12"] == ["old", "two"]
 
 
+@FILTERS
 def test_members_outside_of_the_root_are_refused(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
@@ -291,6 +305,7 @@ def test_id_lists_of_coco_2014(tmp_path):
     assert (folder / "ids_valminusminival2014.txt").read_text() == "20000\n20002\n"
 
 
+@FILTERS
 def test_command(server, monkeypatch, tmp_path, capsys):
     """The archive's own top folder becomes the root, whatever that is called."""
     member = "VOC2007/ImageSets/Main/test.txt"
