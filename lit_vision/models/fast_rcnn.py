@@ -8,18 +8,17 @@ from torch import Tensor, nn
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
-from lit_vision.models.detector import ClassLayer, RegionDetector, width
-from lit_vision.models.faster_rcnn import RegionClassifier
+from lit_vision.models.detector import width
+from lit_vision.models.faster_rcnn import OnRegions, RegionClassifier
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.ops import matching
-from lit_vision.ops.selection import Selection
-from lit_vision.types import Batch, Candidates, Detections, Features, Scores, Target
+from lit_vision.types import Batch, Detections, Features, Target
 
 NEEDS_REGIONS = "FastRCNN finds objects among given regions only: name their files by data.proposals"
 
 
-class FastRCNN(RegionDetector):
+class FastRCNN(OnRegions):
     """The second stage as a detector of its own: classifies and refines the regions that come with the data.
 
     Args:
@@ -32,7 +31,6 @@ class FastRCNN(RegionDetector):
         InputError: The pyramid's levels differ in width, or there is none to pool from.
     """
 
-    background = True
     takes_proposals = True
 
     def __init__(
@@ -76,26 +74,9 @@ class FastRCNN(RegionDetector):
         """Refuses: the regions come with the data."""
         raise InputError(NEEDS_REGIONS)
 
-    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
-        """What Fast R-CNN says about regions."""
-        return self.regions.score(features, regions)
-
-    def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
-        """Pairs of region and class above the threshold."""
-        return [self.regions.candidates(*image) for image in zip(scores, sizes, strict=True)]
-
-    @property
-    def limits(self) -> Selection:
-        """The best boxes, after suppression within each class."""
-        return self.regions.selection
-
     def static(self) -> Iterable[nn.Module]:
         """The pyramid: how many regions there are depends on the data."""
         return (self.pyramid,)
-
-    def class_layers(self) -> list[ClassLayer]:
-        """Scores and offsets."""
-        return [ClassLayer("regions.head.cls", 1, 1), ClassLayer("regions.head.box", 1, 4)]
 
     @classmethod
     def example(cls) -> "FastRCNN":

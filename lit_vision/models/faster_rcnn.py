@@ -123,7 +123,31 @@ class RegionClassifier(nn.Module):
         return kept, torch.cat([each[of] for each, of in zip(matched, chosen, strict=True)])
 
 
-class FasterRCNN(RegionDetector):
+class OnRegions(RegionDetector):
+    """What Fast and Faster R-CNN have in common: the second stage, `regions`, scores the boxes that it is given."""
+
+    background = True
+    regions: RegionClassifier
+
+    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
+        """What Fast R-CNN says about regions."""
+        return self.regions.score(features, regions)
+
+    def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
+        """Pairs of region and class above the threshold."""
+        return [self.regions.candidates(*image) for image in zip(scores, sizes, strict=True)]
+
+    @property
+    def limits(self) -> Selection:
+        """The best boxes, after suppression within each class."""
+        return self.regions.selection
+
+    def class_layers(self) -> list[ClassLayer]:
+        """Scores and offsets of the second stage."""
+        return [ClassLayer("regions.head.cls", 1, 1), ClassLayer("regions.head.box", 1, 4)]
+
+
+class FasterRCNN(OnRegions):
     """Two-stage detector, trained jointly: proposals are fixed inputs of the second stage (Section 3.2, ii).
 
     Args:
@@ -140,7 +164,6 @@ class FasterRCNN(RegionDetector):
     """
 
     public = torchvision_faster_rcnn.PUBLIC
-    background = True
 
     def __init__(
         self,
@@ -179,26 +202,9 @@ class FasterRCNN(RegionDetector):
             proposed = self.proposals.propose(predictions, sizes, self.proposals.test_selection)
         return [each.boxes for each in proposed]
 
-    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
-        """What Fast R-CNN says about regions."""
-        return self.regions.score(features, regions)
-
-    def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
-        """Pairs of region and class above the threshold of 0.05."""
-        return [self.regions.candidates(*image) for image in zip(scores, sizes, strict=True)]
-
-    @property
-    def limits(self) -> Selection:
-        """The best 100 boxes, after suppression within each class."""
-        return self.regions.selection
-
     def static(self) -> Iterable[nn.Module]:
         """Pyramid and proposal head: how many regions there are depends on the images' content."""
         return self.pyramid, self.proposals.head
-
-    def class_layers(self) -> list[ClassLayer]:
-        """Scores and offsets of the second stage."""
-        return [ClassLayer("regions.head.cls", 1, 1), ClassLayer("regions.head.box", 1, 4)]
 
     @classmethod
     def example(cls) -> "FasterRCNN":
