@@ -26,13 +26,25 @@ class Arm:
         recipe: Its recipe.
         row: Row of the recipe; the default row when left out.
         set: Dotted keys that make it this arm.
-        on: Arm whose trained run is looked at, `arm` or `C01/arm`; the row is then one that trains nothing.
+        on: Arm whose trained run is looked at, `arm` or `C01/arm`, by a row that trains nothing; or, for a row that
+            trains, arm of another claim that makes the same runs, `C01/arm`: each is then made once.
     """
 
     recipe: str
     row: str = ""
     set: dict[str, Any] = field(default_factory=dict)
     on: str = ""
+
+    @property
+    def trains(self) -> bool:
+        """Whether its row is a training, its own or one that another claim makes."""
+        rows = recipes.read_card(self.recipe).rows
+        return rows[self.row].trains if self.row in rows else True
+
+    @property
+    def shared(self) -> bool:
+        """Whether another claim's arm makes its runs."""
+        return bool(self.on) and self.trains
 
 
 @dataclass(frozen=True)
@@ -151,6 +163,17 @@ def find(name: str) -> Claim:
     return load(path)
 
 
+def lender(claim: Claim, arm: Arm) -> Claim:
+    """The other claim that makes the runs of a shared arm: a file beside this one, or one of the suite's.
+
+    Raises:
+        InputError: If there is none.
+    """
+    home = arm.on.rpartition("/")[0]
+    beside = sorted(Path(claim.source).parent.glob(f"{home}-*.yaml"))
+    return load(beside[0]) if beside else find(home)
+
+
 def load(path: Path) -> Claim:
     """Reads a claim.
 
@@ -210,6 +233,19 @@ def _check(claim: Claim, where: str) -> None:
         raise InputError(f"{where}.tune.by: nobody says whether a low or a high {claim.tune.by} is good")
 
 
+def _check_shared(claim: Claim, arm: Arm, where: str) -> None:
+    """Two claims make the same runs: all that makes them must be the same in both files."""
+    home, _, name = arm.on.rpartition("/")
+    if not home:
+        raise InputError(f"{where}: {arm.recipe} trains by itself; drop `on`, or name another claim's arm: C01/{name}")
+    other = lender(claim, arm)
+    theirs = other.arms.get(name)
+    if theirs is None or theirs.on:
+        raise InputError(f"{where}: {name!r} is no arm of {home} that trains; {nearest.hint(name, other.arms)}")
+    if dataclasses.replace(arm, on="") != theirs or claim.tune != other.tune:
+        raise InputError(f"{where}: recipe, row, set and tune must be those of {arm.on} ({other.source})")
+
+
 def _check_arm(claim: Claim, name: str, arm: Arm, where: str) -> None:
     if not name.isidentifier():
         raise InputError(f"{where}: an arm's name stands in an expression; use letters, digits and _ only")
@@ -218,9 +254,10 @@ def _check_arm(claim: Claim, name: str, arm: Arm, where: str) -> None:
     entry = card.row(row, f"{where}: {arm.recipe}") if row else Row()
     if entry.quoted or entry.members:
         raise InputError(f"{where}: row {row!r} of {arm.recipe} is of no single training; name one that is")
-    if bool(arm.on) == entry.trains:
-        need = "trains by itself; drop `on`" if arm.on else "trains nothing; say by `on` whose weights it looks at"
-        raise InputError(f"{where}: row {row!r} of {arm.recipe} {need}")
+    if arm.shared:
+        return _check_shared(claim, arm, f"{where}.on")
+    if not arm.on and not entry.trains:
+        raise InputError(f"{where}: row {row!r} of {arm.recipe} trains nothing; say by `on` whose weights it looks at")
     if arm.on and arm.set:
         raise InputError(f"{where}.set: an arm on another's weights sets nothing; its row says how it looks at them")
     if arm.on and "/" not in arm.on and (arm.on not in claim.arms or claim.arms[arm.on].on):

@@ -1,7 +1,7 @@
 """The one YAML loader: recipes, rows, command-line values and saved configurations all read the same way.
 
-It differs from PyYAML's safe loader where YAML 1.1 surprises: `1e-3` is a number, a key given twice is an error, and an
-empty file is an error. Anchors are taken, but a file may not unfold to more than `MOST_NODES` values, nor hold itself.
+It differs from PyYAML's safe loader where YAML 1.1 surprises: `1e-3` is a number, the key `on` is a word, a key given twice is
+an error, and an empty file is an error. Anchors are taken, but a file may not unfold to more than `MOST_NODES` values, nor hold itself.
 No torch here.
 """
 
@@ -28,8 +28,11 @@ _FLOAT = re.compile(
 )
 
 
+_BOOL, _TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe loader with YAML 1.2 floats, unique keys and bounded anchors."""
+    """Safe loader with YAML 1.2 floats, keys that are words, unique, and bounded anchors."""
 
     def get_single_node(self) -> yaml.Node | None:
         """The tree of a document, before anything is made of it."""
@@ -52,6 +55,8 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key is no text", key_node.start_mark)
+            if key_node.tag == _BOOL:
+                key_node.tag = _TEXT
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)

@@ -68,7 +68,7 @@ def training(claim: Claim, arm: str, seed: int, root: Path = ROOT) -> RunFolder:
 def place(claim: Claim, arm: str, seed: int, root: Path = ROOT) -> RunFolder:
     """Folder with the result of one arm and seed."""
     folder, entry = training(claim, arm, seed, root), claim.arms[arm]
-    if not entry.on:
+    if entry.trains:
         return folder
     analysed = recipes.read_card(entry.recipe).rows[entry.row].analysis is not None
     return RunFolder(folder.path / (ANALYSES if analysed else TESTS) / runs.slug(entry.row))

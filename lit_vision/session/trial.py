@@ -11,8 +11,8 @@ from typing import Any
 
 from lit_vision import launch
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, figures, recipes
-from lit_vision.experiment.claims import Claim, Tune
+from lit_vision.experiment import claims, compose, figures, recipes
+from lit_vision.experiment.claims import Arm, Claim, Tune
 from lit_vision.runs import claim_runs
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
@@ -66,6 +66,8 @@ def _arm(claim: Claim, arm: str, seed: int, machine: Machine, root: Path) -> int
     entry, place = claim.arms[arm], claim_runs.place(claim, arm, seed, root)
     if place.finished:
         return 0
+    if entry.shared:
+        return _lent(claim, entry, seed, machine, root)
     if entry.on:
         weights = str(claim_runs.training(claim, arm, seed, root).path)
         return _run(Request("test", [entry.recipe, *machine.overlays], entry.row, weights, options=machine.options))
@@ -75,6 +77,13 @@ def _arm(claim: Claim, arm: str, seed: int, machine: Machine, root: Path) -> int
             return code
         tuned = [(claim.tune.key, chosen(claim, arm, claim.tune, root))]
     return _train(claim, arm, seed, place, machine, tuned)
+
+
+def _lent(claim: Claim, arm: Arm, seed: int, machine: Machine, root: Path) -> int:
+    """One arm of one pair, as the other claim that has it would run it."""
+    lender = claims.lender(claim, arm)
+    claim_runs.begin(lender, root)
+    return _arm(lender, arm.on.rpartition("/")[2], seed, machine, root)
 
 
 def _tune(claim: Claim, arm: str, tune: Tune, machine: Machine, root: Path) -> int:

@@ -97,6 +97,19 @@ def test_a_claim_is_stopped_continued_and_judged(claim, monkeypatch):
     assert verdict(claim)["word"] == "not run"
 
 
+def test_two_claims_share_a_training(command):
+    short = {"recipe": "quickstart/digits", "set": SHORT}
+    content = {**CLAIM, "arms": {"a": short, "b": CLAIM["arms"]["slow"]}, "difference": "b - a", "seeds": [21]}
+    Path("C93-first.yaml").write_text(yamlio.dump({"claim": content}))
+    arms = {"a": {**short, "on": "C93/a"}, "c": {"recipe": "quickstart/digits", "row": "centre crop", "on": "C93/a"}}
+    Path("C94-second.yaml").write_text(yamlio.dump({"claim": content | {"arms": arms, "difference": "c - a"}}))
+    command("claims", "run", "C94-second.yaml", "--trainer.logger", "false")
+    trained = sorted(str(file.parent) for file in Path("runs/claims").glob("C*/*/*/result.json"))
+    assert trained == ["runs/claims/C93/a/21"]  # b of the first claim was not asked for
+    (said,) = json.loads(command("claims", "verdict", "C94-second.yaml", "--json"))
+    assert said["differences"] == {"21": 0.0}  # digits are 8 x 8 pixels: the centre crop is the whole image
+
+
 def test_the_rate_of_an_arm_comes_from_its_grid(command):
     arm = {"recipe": "quickstart/digits", "set": {**SHORT, "trainer.max_steps": 2}}
     tune = {"key": "model.optimizer.lr", "values": [1e3, 0.1], "seed": 9, "by": "val/loss"}

@@ -84,7 +84,7 @@ def test_messages_name_file_and_key(changes, message):
         ),
         (
             {"recipe": "quickstart/digits", "on": "a"},
-            "row 'digits' of quickstart/digits trains by itself; drop `on`",
+            "arms.b.on: quickstart/digits trains by itself; drop `on`, or name another claim's arm: C01/a",
         ),
         ({"recipe": "quickstart/digits", "row": "centre crop", "on": "x"}, "arms.b.on: 'x' is no arm that trains"),
         (
@@ -97,6 +97,29 @@ def test_messages_about_an_arm(arm, message):
     with pytest.raises(InputError) as refused:
         parsed(arms={"a": CONTENT["arms"]["a"], "b": arm})
     assert message in str(refused.value)
+
+
+def test_a_training_is_shared_with_the_claim_that_has_the_same(tmp_path):
+    (tmp_path / "C91-first.yaml").write_text(yamlio.dump({"claim": CONTENT}))
+    second = tmp_path / "C92-second.yaml"
+
+    def shared(**changes):
+        arms = {"a": {**CONTENT["arms"]["a"], "on": "C91/a", **changes}, "b": CONTENT["arms"]["b"]}
+        second.write_text(yamlio.dump({"claim": CONTENT | {"arms": arms}}))
+        return claims.load(second)
+
+    assert shared().arms["a"].shared and not shared().arms["b"].shared
+    for changes, message in [
+        (
+            {"set": {"trainer.max_steps": 3}},
+            r"arms.a.on: recipe, row, set and tune must be those of C91/a \(.*C91-first",
+        ),
+        ({"on": "C91/c"}, "arms.a.on: 'c' is no arm of C91 that trains; choose from: a, b"),
+        ({"on": "C93/a"}, "no file and no claim 'C93'"),
+        ({"on": "b"}, "arms.a.on: quickstart/digits trains by itself; drop `on`, or name another claim's arm: C01/b"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            shared(**changes)
 
 
 def test_an_arm_of_a_recipe_without_a_default_row_names_its_row(tmp_path):
@@ -139,7 +162,7 @@ def test_a_claim_is_found_by_id_and_by_file(tmp_path):
     file = tmp_path / "C92-a.yaml"
     file.write_text(yamlio.dump({"claim": CONTENT}))
     assert claims.find(str(file)).id == "C92"
-    with pytest.raises(InputError, match=r"no file and no claim 'C0'; did you mean 'C00'"):
+    with pytest.raises(InputError, match=r"no file and no claim 'C0'; did you mean 'C0\d'"):
         claims.find("C0")
     file.rename(tmp_path / "a.yaml")
     with pytest.raises(InputError, match=r"a claim's file has a name as C01-degradation.yaml"):

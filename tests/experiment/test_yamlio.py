@@ -70,3 +70,12 @@ def test_dump_reads_back(tmp_path):
     file = tmp_path / "f.yaml"
     file.write_text(yamlio.dump(content))
     assert yamlio.load(file) == content
+
+
+def test_a_key_is_a_word_also_where_yaml_1_1_reads_a_truth(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("on: off\nno: {yes: on}\n")
+    assert yamlio.load(file) == {"on": False, "no": {"yes": True}}
+    with pytest.raises(InputError, match="key 'on' is given twice"):
+        file.write_text("on: 1\n'on': 2\n")
+        yamlio.load(file)
