@@ -1,8 +1,8 @@
 """The one YAML loader: recipes, rows, command-line values and saved configurations all read the same way.
 
-It differs from PyYAML's safe loader where YAML 1.1 surprises: `1e-3` is a number, the key `on` is a word, a key given twice is
-an error, and an empty file is an error. Anchors are taken, but a file may not unfold to more than `MOST_NODES` values, nor hold itself.
-No torch here.
+It differs from PyYAML's safe loader where YAML 1.1 surprises: `1e-3` is a number, the key `on` is a word, a key given
+twice is an error, and an empty file is an error. Anchors are taken, but a file may not unfold to more than `MOST_NODES`
+values, nor hold itself. No torch here.
 """
 
 import re
