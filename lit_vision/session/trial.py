@@ -117,7 +117,7 @@ def chosen(claim: Claim, arm: str, tune: Tune, root: Path = claim_runs.ROOT) -> 
 
 def _train(claim: Claim, arm: str, seed: int, place: RunFolder, machine: Machine, tuned: Options) -> int:
     entry = claim.arms[arm]
-    options = [*machine.options, *entry.set.items(), *tuned, ("seed_everything", seed)]
+    options = [*entry.set.items(), *machine.options, *tuned, ("seed_everything", seed)]
     configs = [entry.recipe, *machine.overlays]
     return _run(Request("fit", configs, entry.row or None, str(place.path), options=options))
 

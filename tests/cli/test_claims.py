@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.experiment import claims, yamlio
@@ -114,6 +115,20 @@ def test_two_claims_share_a_training(command):
     assert said["differences"] == {"21": pytest.approx(cropped - whole)}
 
 
+def test_what_the_machine_says_goes_to_the_data_that_an_arm_names(command, tmp_path):
+    for number in range(8):
+        for part in "train", "test":
+            file = tmp_path / "set" / part / "ab"[number % 2] / f"{part}{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (number, number, 9 if part == "train" else 200)).save(file)
+    options = {"batch_size": 4, "monitor": "test", "pipeline": "lit_vision.data.pipelines.small.SmallImages"}
+    data = {"class_path": "lit_vision.data.image_folder.ImageFolder", "init_args": options}
+    arms = {name: {"recipe": "quickstart/digits", "set": {**SHORT, "data": data}} for name in "ab"}
+    Path(FILE).write_text(yamlio.dump({"claim": {**CLAIM, "arms": arms, "difference": "b - a", "seeds": [21]}}))
+    command(*RUN, "--data.root", tmp_path / "set")
+    assert yamlio.load(ROOT / "a" / "21" / "config.yaml")["data"]["init_args"]["root"] == str(tmp_path / "set")
+
+
 def test_the_rate_of_an_arm_comes_from_its_grid(command):
     arm = {"recipe": "quickstart/digits", "set": {**SHORT, "trainer.max_steps": 2}}
     tune = {"key": "model.optimizer.lr", "values": [1e3, 0.1], "seed": 9, "by": "val/loss"}
@@ -164,7 +179,7 @@ def test_a_claim_is_run_by_its_own_verb(command):
             ("run", "C00", "--trainer.max_steps", "3"),
             "C00: trainer.max_steps would change what the claim has fixed;",
         ),
-        (("run", "C0"), "error: no file and no claim 'C0'; did you mean 'C00'?"),
+        (("run", "C0"), "error: no file and no claim 'C0'; did you mean 'C0"),
         (("verdict", "C00", "--trainer.max_steps", "3"), "error: claims verdict takes no options of runs"),
         (("verdict", "C00", "--from", "none.jsonl"), "error: none.jsonl is no file of JSON lines"),
         (("verdikt",), "error: lit-vision claims verdikt: unknown; did you mean 'verdict'?"),
