@@ -274,6 +274,11 @@ def _from_content(content: Config, source: str) -> Experiment:
     )
 
 
+def learns(config: compose.Config) -> bool:
+    """Whether the task has something to train; else it measures what it was built as."""
+    return "optimizer" in (config["model"].get("init_args") or {})
+
+
 def identity(config: Config) -> str:
     """Digest of a resolved configuration without hardware and seeds: runs with equal ones may be averaged."""
     leaves = compose.flatten({key: value for key, value in config.items() if key not in ("card", "origin")})

@@ -1,7 +1,7 @@
 """What trained the weights that a command tests: from their checkpoint, or nothing at all."""
 
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, typed
+from lit_vision.experiment import compose, recipes, typed
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.runs import checkpoints, contents
 from lit_vision.runs.results import Trained
@@ -28,7 +28,7 @@ def refuse_untrained(verb: str, experiment: Experiment, config: compose.Config, 
     """
     model = config["model"].get("init_args") or {}
     network = (model.get("network") or {}).get("init_args") or {}
-    if ckpt_path is None and "optimizer" in model and not network.get("weights"):
+    if ckpt_path is None and recipes.learns(config) and not network.get("weights"):
         raise InputError(
             f"{verb} of {experiment.name} needs trained weights: name a finished run by --run DIR,\n"
             "or a checkpoint by --ckpt_path FILE; lit-vision fit trains and tests"

@@ -118,8 +118,10 @@ def chosen(claim: Claim, arm: str, tune: Tune, root: Path = claim_runs.ROOT) -> 
 def _train(claim: Claim, arm: str, seed: int, place: RunFolder, machine: Machine, tuned: Options) -> int:
     entry = claim.arms[arm]
     options = [*entry.set.items(), *machine.options, *tuned, ("seed_everything", seed)]
-    configs = [entry.recipe, *machine.overlays]
-    return _run(Request("fit", configs, entry.row or None, str(place.path), options=options))
+    asked = Request("fit", [entry.recipe, *machine.overlays], entry.row or None, str(place.path), options=options)
+    if not recipes.learns(request.resolve(asked).config):
+        asked.verb = "test"
+    return _run(asked)
 
 
 def _run(asked: Request) -> int:

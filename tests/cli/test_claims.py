@@ -115,6 +115,17 @@ def test_two_claims_share_a_training(command):
     assert said["differences"] == {"21": pytest.approx(cropped - whole)}
 
 
+def test_an_arm_that_has_nothing_to_train_is_tested(command):
+    arms = {"he": {"recipe": "rectifiers/variance", "row": "he", "set": {"model.depth": 3, "model.width": 64}}}
+    claim = {**CLAIM, "arms": arms, "metric": "test/forward_slope", "difference": "he", "direction": "within"}
+    Path(FILE).write_text(yamlio.dump({"claim": {**claim, "margin": 5}}))
+    command(*RUN)
+    (said,) = json.loads(command("claims", "verdict", FILE, "--json"))
+    slopes = [json.loads((ROOT / "he" / seed / "result.json").read_text())["figures"] for seed in ("21", "22")]
+    assert list(said["differences"].values()) == [slope["test/forward_slope"] for slope in slopes]
+    assert said["statement"] == "|he| < 5"
+
+
 def test_what_the_machine_says_goes_to_the_data_that_an_arm_names(command, tmp_path):
     for number in range(8):
         for part in "train", "test":
