@@ -79,7 +79,7 @@ AS_THEY_STAND = {
     "claims ls": "C00",
     "claims verdict --all": "C00",
     "claims verdict --all --jsonl": "",  # one line per run, and here are none
-    "claims verdict --all --markdown --from docs/results/claims.jsonl": "C00",
+    "claims verdict --all --from docs/results/claims.jsonl --out docs/results/claims.md": "docs/results/claims.md",
     'recipes show resnet/cifar10 --row "resnet-110"': "# parameters: 1,727,962",
     'recipes show resnet/cifar10 --row "resnet-20"': "# schedule: 64,000 iterations of 128 images",
     "recipes cp resnet/cifar10 recipes/mine.yaml": "recipes/mine.yaml",

@@ -456,10 +456,10 @@ def readme():
 
 
 def claims():
-    """What `lit-vision claims verdict --all --markdown --from docs/results/claims.jsonl` prints."""
+    """What `lit-vision claims verdict --all --from docs/results/claims.jsonl --out docs/results/claims.md` writes."""
     kept = claim_runs.read(HERE / "claims.jsonl")
     family = [claim_verdicts.judge(claim, kept) for claim in fixed.every()]
-    return markdown.render(claims_page.document(family, family), HERE)
+    return markdown.render(claims_page.document(family, family, HERE / "claims"), HERE)
 
 
 PAGES = {

@@ -1,10 +1,12 @@
 """Claims and their verdicts as a page: all of them, whatever came out. No torch here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from lit_vision.experiment import paired
+from lit_vision.experiment import compose, paired
+from lit_vision.experiment.claims import Claim
 from lit_vision.report import numbers
-from lit_vision.report.document import Document, Grid, Section
+from lit_vision.report.document import Document, Grid, Link, Section
 from lit_vision.runs import claim_verdicts
 from lit_vision.runs.claim_verdicts import Judged
 
@@ -12,12 +14,13 @@ HEAD = ("claim", "statement", "pairs", "mean", "95 % interval", "p", "p (Holm)",
 NUMERIC = frozenset({"pairs", "mean", "p", "p (Holm)"})
 
 
-def document(shown: Sequence[Judged], family: Sequence[Judged]) -> Document:
+def document(shown: Sequence[Judged], family: Sequence[Judged], pictures: Path | None = None) -> Document:
     """The page.
 
     Args:
         shown: The claims to show.
         family: All claims that Holm's correction counts.
+        pictures: Folder with a plot of each claim that has pairs; none if None.
     """
     corrected = claim_verdicts.corrected(family)
     remarks = (
@@ -26,7 +29,9 @@ def document(shown: Sequence[Judged], family: Sequence[Judged]) -> Document:
         "These are trials at the scale of a laptop, and no reproductions of a paper's table.",
     )
     grid = Grid(HEAD, [_row(one, corrected) for one in shown], numeric=NUMERIC)
-    return Document("Claims", [" ".join(remarks)], [Section("Verdicts", grids=[grid]), *map(_section, shown)])
+    return Document(
+        "Claims", [" ".join(remarks)], [Section("Verdicts", grids=[grid]), *(_section(one, pictures) for one in shown)]
+    )
 
 
 def _row(one: Judged, corrected: dict[str, float]) -> list[str]:
@@ -58,28 +63,51 @@ def _p(p: float | None) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
-def _section(one: Judged) -> Section:
+def _section(one: Judged, pictures: Path | None) -> Section:
     claim = one.claim
     own = "our own claim; no paper prints it"
     facts = {
         "Claimed by": f"{claim.paper}, {claim.where}" if claim.paper else claim.where or own,
         "Data": claim.data,
         "Arms": "; ".join(_arm(one, name) for name in claim.arms),
+        "All arms": _settings(_common(claim)),
+        "Learning rate": _grid(claim),
         "Statement": f"{claim.statement}, in {claim.metric} after the last step, paired by {claim.pairing}",
         "Seeds": ", ".join(map(str, claim.seeds)),
         "Budget": f"{claim.budget.words} ({claim.budget.minutes:g} min for one seed of all arms)",
         "Known before": claim.known,
         "Verdict": "; ".join([told(one), *one.remarks]),
     }
-    remarks = [f"{name}: {text}" for name, text in facts.items()]
-    return Section(f"{claim.id}: {claim.text}", remarks, [_pairs(one)] if one.figures else [])
+    remarks = [f"{name}: {text}" for name, text in facts.items() if text]
+    plot = Link(f"the pairs of {claim.id}", str(pictures / f"{claim.id}.png")) if pictures and one.differences else None
+    return Section(f"{claim.id}: {claim.text}", remarks, [_pairs(one)] if one.figures else [], plot)
+
+
+def _common(claim: Claim) -> dict[str, object]:
+    """What all arms set alike, where there are several."""
+    first, *others = claim.arms.values()
+    shared = [key for key, value in first.set.items() if all(arm.set.get(key) == value for arm in others)]
+    return {key: first.set[key] for key in shared if others}
+
+
+def _settings(settings: Mapping[str, object]) -> str:
+    """`trainer.max_steps=60, model.optimizer.lr=0.02`; a section by the leaves that it sets."""
+    return ", ".join(f"{key}={numbers.plain(value)}" for key, value in compose.flatten(dict(settings)).items())
+
+
+def _grid(claim: Claim) -> str:
+    if not claim.tune:
+        return ""
+    tune = claim.tune
+    values = ", ".join(map(numbers.plain, tune.values))
+    return f"{tune.key} of each arm is the best of {values} by {tune.by}, tried with seed {tune.seed}"
 
 
 def _arm(one: Judged, name: str) -> str:
     """`momentum: quickstart/digits, digits, trainer.max_steps=60`."""
     arm = one.claim.arms[name]
-    settings = [f"{key}={numbers.plain(value)}" for key, value in arm.set.items()]
-    return f"{name}: {', '.join([arm.recipe, *filter(None, [arm.row, arm.on and f'on {arm.on}']), *settings])}"
+    own = {key: value for key, value in arm.set.items() if key not in _common(one.claim)}
+    return f"{name}: {', '.join(filter(None, [arm.recipe, arm.row, arm.on and f'on {arm.on}', _settings(own)]))}"
 
 
 def _pairs(one: Judged) -> Grid:

@@ -48,11 +48,19 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page with a heading of its own."""
+    """A part of a page with a heading of its own.
+
+    Attributes:
+        title: Heading.
+        remarks: Lines of text.
+        grids: Tables.
+        picture: A picture below them, and what it shows; left out in a terminal.
+    """
 
     title: str
     remarks: Sequence[str] = ()
     grids: Sequence[Grid] = ()
+    picture: Link | None = None
 
 
 @dataclass(frozen=True)

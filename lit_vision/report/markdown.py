@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from lit_vision.report.document import Cell, Document, Grid, Link
 
@@ -25,6 +26,9 @@ def render(document: Document, beside: Path | None = None) -> str:
         lines += [f"## {spell(section.title)}", "", *_remarks(section.remarks, spell)]
         for grid in section.grids:
             lines += _grid(grid, beside)
+        if section.picture and beside is not None:
+            path = quote(target(section.picture, beside))
+            lines += [f"![{escape(section.picture.text)}]({path})", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -12,7 +12,7 @@ from lit_vision.experiment import claims, yamlio
 from lit_vision.experiment.claims import Claim
 from lit_vision.report import claims_page, markdown
 from lit_vision.report.document import Document, Section
-from lit_vision.runs import claim_runs, claim_verdicts
+from lit_vision.runs import claim_runs, claim_verdicts, durable
 from lit_vision.runs.claim_runs import Line
 from lit_vision.runs.claim_verdicts import Judged
 from lit_vision.session import trial
@@ -29,7 +29,10 @@ def run(argv: Sequence[str]) -> int:
         return 0
     chosen = _chosen(arguments)
     if arguments.action == "verdict":
-        print(_verdict(chosen, arguments), end="")
+        if arguments.out:
+            _write(chosen, arguments)
+        else:
+            print(_verdict(chosen, arguments), end="")
         return 0
     return _run(chosen, arguments, options)
 
@@ -42,7 +45,7 @@ def _run(chosen: list[Claim], arguments: argparse.Namespace, options: trial.Opti
             if code := trial.run(claim, arguments.seeds or claim.seeds, machine):
                 print(f"{claim.id} was stopped; the same command goes on with it")
                 return code
-        print(f"\n{_page(chosen, _judged(_family(chosen), None), None)}", end="")
+        print(f"\n{_page(chosen, _judged(_family(chosen), None))}", end="")
     return 0
 
 
@@ -55,12 +58,40 @@ def _verdict(chosen: list[Claim], arguments: argparse.Namespace) -> str:
         wanted = {claim.id for claim in chosen}
         content = [_as_json(one, claim_verdicts.corrected(family)) for one in family if one.claim.id in wanted]
         return json.dumps(content, indent=1, ensure_ascii=not terminal.takes_unicode()) + "\n"
-    return _page(chosen, family, Path() if arguments.markdown else None)
+    return _page(chosen, family)
 
 
-def _page(chosen: list[Claim], family: list[Judged], beside: Path | None) -> str:
+def _page(chosen: list[Claim], family: list[Judged]) -> str:
+    return markdown.render(claims_page.document(_wanted(chosen, family), family))
+
+
+def _wanted(chosen: list[Claim], family: list[Judged]) -> list[Judged]:
     wanted = {claim.id for claim in chosen}
-    return markdown.render(claims_page.document([one for one in family if one.claim.id in wanted], family), beside)
+    return [one for one in family if one.claim.id in wanted]
+
+
+def _write(chosen: list[Claim], arguments: argparse.Namespace) -> None:
+    """The page as a file, and a plot of each claim in the folder of the page's name beside it."""
+    out = Path(arguments.out)
+    kept = claim_runs.read(Path(arguments.kept)) if arguments.kept else None
+    family = _judged(_family(chosen), kept)
+    plots, shown = out.with_suffix(""), _wanted(chosen, family)
+    if plots == out:
+        raise InputError(f"--out {out}: name a file such as {out}.md; the plots go to the folder {out}")
+    text = markdown.render(claims_page.document(shown, family, plots), out.parent)
+    plots.mkdir(parents=True, exist_ok=True)
+    for one in shown:
+        if one.differences:
+            _plot(one, plots / f"{one.claim.id}.png")
+    durable.write_text(out, text)
+    print(out)
+
+
+def _plot(one: Judged, path: Path) -> None:
+    from lit_vision.report import claims_plot  # matplotlib takes half a second
+
+    figure = claims_plot.draw(one)
+    durable.put(durable.write(path, lambda file: figure.savefig(file, format="png", dpi=100), lambda _: None), path)
 
 
 def _as_json(one: Judged, corrected: dict[str, float]) -> dict[str, object]:
@@ -119,7 +150,7 @@ def _parser() -> Parser:
     start.add_argument("--config", action="append", default=[], help="an overlay of the machine, e.g. overlays/gpu1")
     verdict = actions.add_parser("verdict", help="the verdicts with their intervals")
     form = verdict.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="as a page")
+    form.add_argument("--out", metavar="FILE.md", help="as a page, with a plot of each claim in a folder beside it")
     form.add_argument("--json", action="store_true", help="as JSON")
     form.add_argument("--jsonl", action="store_true", help="the runs themselves as lines that can be kept")
     verdict.add_argument("--from", dest="kept", metavar="FILE", help="kept lines instead of the run folders")

@@ -93,9 +93,9 @@ def test_a_claim_is_stopped_continued_and_judged(claim, monkeypatch):
     assert verdict(claim)["remarks"] == ["seed 23 added to those of the file"]
 
     Path("kept.jsonl").write_text(claim("claims", "verdict", FILE, "--jsonl"))
-    page = claim("claims", "verdict", FILE, "--markdown")
+    page = claim("claims", "verdict", FILE)
     ROOT.rename("elsewhere")
-    assert claim("claims", "verdict", FILE, "--markdown", "--from", "kept.jsonl") == page
+    assert claim("claims", "verdict", FILE, "--from", "kept.jsonl") == page
     assert verdict(claim)["word"] == "not run"
 
 
@@ -168,7 +168,7 @@ def test_an_edited_claim_is_refused(claim):
 def test_all_claims_are_listed_and_shown(command):
     listed = command("claims", "ls")
     assert "| C00   |" in listed
-    page = command("claims", "verdict", "--all", "--markdown")
+    page = command("claims", "verdict", "--all")
     assert "## C00: " in page
     assert "our own claim; no paper prints it" in page
     assert "not run" in page
@@ -192,6 +192,7 @@ def test_a_claim_is_run_by_its_own_verb(command):
         ),
         (("run", "C0"), "error: no file and no claim 'C0'; did you mean 'C0"),
         (("verdict", "C00", "--trainer.max_steps", "3"), "error: claims verdict takes no options of runs"),
+        (("verdict", "C00", "--out", "page"), "error: --out page: name a file such as page.md"),
         (("verdict", "C00", "--from", "none.jsonl"), "error: none.jsonl is no file of JSON lines"),
         (("verdikt",), "error: lit-vision claims verdikt: unknown; did you mean 'verdict'?"),
     ],
@@ -204,10 +205,17 @@ def test_messages(command, arguments, message):
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_of_results_is_what_the_command_prints(command):
-    kept = DOCS / "results" / "claims.jsonl"
-    page = command("claims", "verdict", "--all", "--markdown", "--from", kept)
-    assert page == (DOCS / "results" / "claims.md").read_text()
+def test_the_page_of_results_is_what_the_command_writes(command, tmp_path):
+    out = tmp_path / "claims.md"
+    command("claims", "verdict", "--all", "--from", DOCS / "results" / "claims.jsonl", "--out", out)
+    page = (DOCS / "results" / "claims.md").read_text()
+    assert out.read_text() == page
+    plots = re.findall(r"!\[the pairs of (C\d+)\]\(claims/\1.png\)", page)
+    assert "C00" in plots
+    for one in plots:
+        drawn, kept = (Image.open(folder / "claims" / f"{one}.png") for folder in (tmp_path, DOCS / "results"))
+        assert drawn.size == kept.size
+        assert len(set(drawn.convert("L").getdata())) > 50
 
 
 def test_the_commands_of_the_page_are_read(command):
