@@ -91,7 +91,9 @@ class Classification(Task):
         self._evaluate(batch, self.val_metrics, self.val_loss)
 
     def test_step(self, batch: Batch[Tensor], batch_idx: int) -> Tensor:
-        """Updates `test/…`; returns the logits, [B, K]."""
+        """Updates `test/…`, unless a server alone knows the labels; returns the logits, [B, K]."""
+        if not self._labelled:
+            return self.protocol.score(self.network, batch.images, batch.sizes)
         return self._evaluate(batch, self.test_metrics, self.test_loss)
 
     def on_validation_epoch_end(self) -> None:
@@ -99,8 +101,14 @@ class Classification(Task):
         self.inform_schedule(self._log_figures("val/loss", self.val_metrics, self.val_loss))
 
     def on_test_epoch_end(self) -> None:
-        """Logs the figures of the whole split."""
-        self._log_figures("test/loss", self.test_metrics, self.test_loss)
+        """Logs the figures of the whole split; none of images whose labels a server holds."""
+        if self._labelled:
+            self._log_figures("test/loss", self.test_metrics, self.test_loss)
+
+    @property
+    def _labelled(self) -> bool:
+        """Whether the tested images have labels here."""
+        return bool(getattr(getattr(self.trainer, "datamodule", None), "labelled", True))
 
     def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: ExactMean) -> Tensor:
         logits = self.protocol.score(self.network, batch.images, batch.sizes)
