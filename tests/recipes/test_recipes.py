@@ -125,7 +125,11 @@ def test_the_ensemble_of_table_5_is_for_the_server():
 # In the paper's order; top-5 where no top-1 error is printed.
 OTHERS = {
     **{"VGG-16 10-crop": (28.07, 9.33), "GoogLeNet 10-crop": (9.15,), "PReLU-net 10-crop": (24.27, 7.38)},
-    **{"VGG (ILSVRC'14) single": (8.43,), "GoogLeNet (ILSVRC'14) single": (7.89,), "VGG (arXiv v5) single": (24.4, 7.1)},
+    **{
+        "VGG (ILSVRC'14) single": (8.43,),
+        "GoogLeNet (ILSVRC'14) single": (7.89,),
+        "VGG (arXiv v5) single": (24.4, 7.1),
+    },
     **{"PReLU-net single": (21.59, 5.71), "BN-inception single": (21.99, 5.81), "VGG (ILSVRC'14) ensemble": (7.32,)},
     **{"GoogLeNet (ILSVRC'14) ensemble": (6.66,), "VGG (v5) ensemble": (6.8,), "PReLU-net ensemble": (4.94,)},
     "BN-inception ensemble": (4.82,),
