@@ -39,7 +39,7 @@ def result(folder):
 def fit(command, row, *options, root=None):
     root = root or imagenet.class_folders(Path("twin"))
     given = ("--config", "resnet/imagenet", "--row", row, "--data.root", root)
-    # Two images are no batch for the paper's rate: a deep net would leave the numbers, and its tests would show nothing.
+    # Two images are no batch for the paper's rate: the losses of deep nets would leave the numbers.
     return command("fit", *given, *PHOTOS, *CUT, "--model.optimizer.lr", "1e-4", *options)
 
 
