@@ -78,6 +78,8 @@ class DataModule(L.LightningDataModule, Generic[S]):
         self.found: dict[str, int] = {}
         self.mean = torch.empty(0)
         self.std = torch.empty(0)
+        self.tested: list[Tensor] = []
+        """Sample indices of each batch of the test pass, of all ranks; filled when its loader is made."""
 
     @property
     def num_classes(self) -> int:
@@ -207,7 +209,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def eval_groups(self, split: S) -> Tensor | None:
         """Group of each evaluated image, int64 [N]; a batch holds one group. None: one group."""
-        return None
+        return self.pipeline.eval_groups(split)
 
     def train_dataloader(self) -> Iterable[Batch[Any]]:
         """Training batches from where the run stands."""
@@ -216,13 +218,17 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def val_dataloader(self) -> Iterable[Batch[Any]]:
         """Batches of what is monitored."""
-        return self._eval_loader(self.splits[self.val_split])
+        split = self.splits[self.val_split]
+        return self.pipeline.eval_loader(split, self._eval_batches(split), self.num_workers)
 
     def test_dataloader(self) -> Iterable[Batch[Any]]:
         """Batches of the test split, or of the validation split where there is none."""
         if self.test_split == "val":
             rank_zero_info("the data have no test split: testing on val")
-        return self._eval_loader(self.splits[self.test_split])
+        split = self.splits[self.test_split]
+        batches = self._eval_batches(split)
+        self.tested = batches.batches
+        return self.pipeline.eval_loader(split, batches, self.num_workers)
 
     def on_after_batch_transfer(self, batch: Batch[Any], dataloader_idx: int) -> Batch[Any]:
         """Augments training batches on the device."""
@@ -267,7 +273,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
         epoch, step = divmod(self.trainer.global_step, steps_of_epoch)
         return epoch, step * accumulate
 
-    def _eval_loader(self, split: S) -> Iterable[Batch[Any]]:
+    def _eval_batches(self, split: S) -> EvalBatches:
         rank, world_size = self._place_in_world()
         if not len(split):
             raise InputError(f"{type(self).__name__}: the split to evaluate holds no image; see data.val and data.test")
@@ -279,7 +285,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
                 f"{len(split)} images in batches of data.eval_batch_size {self.eval_batch_size} are too few "
                 f"for {world_size} devices; set it to {max(1, len(split) // world_size)} or less"
             )
-        return self.pipeline.eval_loader(split, batches, self.num_workers)
+        return batches
 
     def _place_in_world(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

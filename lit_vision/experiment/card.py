@@ -31,6 +31,7 @@ TESTED_KEYS = (
         "data.pipeline.short_side",
         "data.pipeline.crop",
         "data.pipeline.test_crop",
+        "data.pipeline.whole",
     ),
     *("model.metrics", "model.network.selection", "model.network.proposals.selection", "model.network.proposals.keep"),
 )

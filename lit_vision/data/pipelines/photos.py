@@ -58,6 +58,14 @@ class Photographs(ImagePipeline):
         name = partial(name_of, split)
         return loading.loader(partial(_sample, split, self.eval), batches, collate, 0, workers, name)
 
+    def eval_groups(self, split: Split) -> Tensor | None:
+        """By the size of the files, where evaluation does not bring all images to one."""
+        if _output_size(self.eval) or isinstance(split.images, Tensor):
+            return None
+        sizes = torch.tensor([decode.size(path) for path in split.images])
+        found: Tensor = torch.unique(sizes, dim=0, return_inverse=True)[1]
+        return found
+
     def statistics(self, split: Split) -> tuple[Tensor, Tensor]:
         """The given numbers: a pass over a large training set is not worth its time."""
         return torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
@@ -69,7 +77,12 @@ class Photographs(ImagePipeline):
 
 
 def paper(
-    low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256, test_crop: int | None = None
+    low: int = 256,
+    high: int = 480,
+    crop: int = 224,
+    short_side: int = 256,
+    test_crop: int | None = None,
+    whole: bool = False,
 ) -> Photographs:
     """The ResNet paper's training (Section 3.4) and a centre crop for tests.
 
@@ -79,9 +92,11 @@ def paper(
         crop: Side of the crop, in training and test.
         short_side: Short side in test.
         test_crop: Side of the crop in test, where a protocol makes smaller ones of it; None takes `crop`.
+        whole: Whether tests get images as their files have them, for a protocol that resizes them itself
+            (`protocols.dense.Dense`); `short_side` and `test_crop` then do nothing. Images of one size make a batch.
     """
     train = [RandomShortSide(low, high), v2.RandomCrop(crop), v2.RandomHorizontalFlip(), PCALighting()]
-    return Photographs(train, centre(short_side, test_crop or crop))
+    return Photographs(train, [] if whole else centre(short_side, test_crop or crop))
 
 
 def modern(crop: int = 224, short_side: int = 256, test_crop: int | None = None) -> Photographs:

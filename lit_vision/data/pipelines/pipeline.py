@@ -103,6 +103,10 @@ class Pipeline(ABC, Generic[S, T]):
     def prepare(self, image: Tensor) -> Tensor:
         """One decoded image as evaluation sees it: uint8 [3, H, W] in and out."""
 
+    def eval_groups(self, split: S) -> Tensor | None:
+        """Group of each evaluated image, int64 [N], where their shapes differ; a batch holds one. None: one shape."""
+        return None
+
     def augment(self, images: Tensor, place: Place, normalise: Normaliser) -> Tensor:
         """Batched augmentation on the training device; none by default.
 

@@ -130,6 +130,9 @@ class EvalBatches:
         rank: This process.
         world_size: Number of processes.
         groups: int64 [num_samples], group of each sample; no batch holds two. None: one group, in its own order.
+
+    Attributes:
+        batches: Sample indices of each batch of all ranks, int64.
     """
 
     def __init__(
@@ -144,8 +147,8 @@ class EvalBatches:
         self.world_size = world_size
         groups = torch.zeros(num_samples, dtype=torch.int64) if groups is None else groups
         members = [(groups == group).nonzero().flatten() for group in sorted(set(groups.tolist()))]
-        self._batches = [batch for member in members for batch in member.split(batch_size)]  # of all ranks
-        self.count = len(self._batches)
+        self.batches = [batch for member in members for batch in member.split(batch_size)]
+        self.count = len(self.batches)
 
     def __len__(self) -> int:
         """Batches of this rank."""
@@ -153,7 +156,7 @@ class EvalBatches:
 
     def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
         """Epoch (always 0) and sample indices of each batch, int64."""
-        for batch in self._batches[self.rank :: self.world_size]:
+        for batch in self.batches[self.rank :: self.world_size]:
             yield 0, batch
 
     def __iter__(self) -> Iterator[list[Draw]]:
