@@ -6,7 +6,6 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from importlib import metadata
 from typing import Any
 
@@ -190,7 +189,7 @@ def table(result: Result, experiment: Experiment, folder: RunFolder) -> str:
         got, paper = result.figures.get(name), expected.get(name)
         cells = (
             "-" if paper is None else f"{paper:g} (tolerance {result.tolerance:g})",
-            "-" if got is None else f"{got:.{_decimals(result)}f}",
+            "-" if got is None else f"{got:.4g}" if name.startswith("analysis/") else f"{got:.2f}",
         )
         lines.append((name, *cells, result.verdicts.get(name, "")))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
@@ -203,11 +202,6 @@ def table(result: Result, experiment: Experiment, folder: RunFolder) -> str:
     if per_class:
         text.append(f"figures of single classes are in {folder.result}")
     return "\n".join([*text, *_remarks(result, experiment), f"run: {folder.path}"])
-
-
-def _decimals(result: Result) -> int:
-    """Two, or as many as the row's tolerance has: 4 for 0.0005."""
-    return max(2, -Decimal(str(result.tolerance)).as_tuple().exponent if result.tolerance else 2)  # type: ignore[operator]
 
 
 def _remarks(result: Result, experiment: Experiment) -> Iterator[str]:
