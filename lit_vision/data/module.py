@@ -185,6 +185,11 @@ class DataModule(L.LightningDataModule, Generic[S]):
             )
         return steps
 
+    def prepare_data(self) -> None:
+        """Called on one process, for which the others wait: what is read once for all is read here."""
+        if self.pipeline.reads_all:
+            self.setup()
+
     def setup(self, stage: str | None = None) -> None:
         """Reads and splits the data, once."""
         if self.splits:

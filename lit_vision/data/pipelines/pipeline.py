@@ -79,9 +79,11 @@ class Pipeline(ABC, Generic[S, T]):
 
     Attributes:
         input_size: Height and width the network is trained at; None before the images are known.
+        reads_all: Whether `statistics` reads every training image, and keeps what it found for other processes.
     """
 
     input_size: tuple[int, int] | None
+    reads_all: bool = False
 
     def load(self, split: S) -> S:
         """The split as the loaders want it; called once per split."""
