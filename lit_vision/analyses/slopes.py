@@ -69,14 +69,14 @@ def layers(network: nn.Module) -> dict[str, Rectified]:
     """
     if not isinstance(network, Classifier) or not isinstance(network.backbone, Chain):
         raise InputError(
-            "analysis Slopes names the layers of the rectifier and VGG networks (lit_vision.models.backbones.rectifier, "
-            f"vgg), and this is another {type(network).__name__}"
+            "analysis Slopes names the layers of the rectifier and VGG networks (lit_vision.models.backbones.rectifier "
+            f"and vgg), and this {type(network).__name__} has others"
         )
     found: dict[str, Rectified] = {}
     stages = [_rectified(stage) for stage in network.backbone.stages.values()]
     for number, stage in enumerate(stages, 1):
-        names = [f"conv{number}_{place}" for place in range(1, len(stage) + 1)] if len(stage) > 1 else [f"conv{number}"]
-        found |= dict(zip(names, stage, strict=False))
+        numbered = [f"conv{number}_{place}" for place in range(1, len(stage) + 1)]
+        found |= dict(zip(numbered if len(stage) > 1 else [f"conv{number}"], stage, strict=False))
     return found | {f"fc{number}": layer for number, layer in enumerate(_rectified(network.fc), 1)}
 
 

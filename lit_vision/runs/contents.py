@@ -166,7 +166,7 @@ def refuse_other_classes(theirs: Sequence[str] | None, ours: Sequence[str], path
 
 
 def refuse_other_network(state: Mapping[str, Tensor], model: nn.Module, path: str) -> None:
-    """Checks that weights belong to a network: every name, every shape but of what takes any (`Normalise`'s mean image).
+    """Checks that weights belong to a network: every name, and every shape unless any fits (`Normalise`).
 
     Raises:
         InputError: Names the first parameter that is missing, unknown or of another shape.

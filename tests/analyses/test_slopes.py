@@ -52,8 +52,8 @@ def test_layers_of_the_small_net_are_table_1_s():
 
 
 def test_networks_without_such_slopes_are_told():
-    with pytest.raises(InputError, match="^analysis Slopes looks at PReLU, and this network has none"):
+    with pytest.raises(InputError, match=r"^analysis Slopes looks at PReLU, and this network has none"):
         Slopes().look([subject("relu")])
     other = Classifier(resnet.resnet20(), 10)
-    with pytest.raises(InputError, match="^analysis Slopes names the layers of the rectifier and VGG networks"):
+    with pytest.raises(InputError, match=r"^analysis Slopes names the layers of the rectifier and VGG networks"):
         Slopes().look([Subject("row", network=lambda: other, skeleton=None, batches=None)])
