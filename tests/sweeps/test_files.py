@@ -34,6 +34,8 @@ HEAVY = {
     "resnet_figure6": test_twins.CUT,
     "resnet_table6": test_twins.CUT,
     "resnet_tables2_3": (*test_twins.PHOTOS, *test_twins.CUT),
+    "rectifiers_table1": (*test_twins.CUT, *test_twins.SMALL),
+    "rectifiers_table2": (*test_twins.CUT, *test_twins.SMALL),
     "fpn_depth": TINY_DETECTION,
     "retinanet_depth": TINY_DETECTION,
     "retinanet_table1e": TINY_DETECTION,
@@ -157,7 +159,7 @@ def test_wandb_s_own_keys_are_ignored(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*HEAVY, "rectifiers_variance"])
+@pytest.mark.parametrize("name", [*HEAVY, "rectifiers_table3", "rectifiers_variance"])
 def test_two_points_run_on_the_twin_of_their_data(capsys, monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
     options = [*HEAVY.get(name, ()), *_data(name, monkeypatch, tmp_path)]
@@ -174,9 +176,9 @@ def test_two_points_run_on_the_twin_of_their_data(capsys, monkeypatch, tmp_path,
 def _data(name, monkeypatch, tmp_path):
     if name.startswith(("cifar10", "resnet_figure6", "resnet_table6")):
         return "--data.root", str(cifar.install(monkeypatch, tmp_path / "twin"))
-    if name == "resnet_tables2_3":
+    if name in ("resnet_tables2_3", "rectifiers_table1", "rectifiers_table2"):
         return "--data.root", str(imagenet.class_folders(tmp_path / "twin"))
-    if name == "rectifiers_variance":
+    if name in ("rectifiers_table3", "rectifiers_variance"):
         return ()
     root = coco.write(tmp_path / "twin")
     named = [{"id": number, "name": text} for number, text in coco.COCO_CATEGORIES]
