@@ -125,7 +125,7 @@ class Verdict(L.Callback):
             printed=row.printed,
             split=data.official_split,
             verdict=str(verdict),
-            verdicts={row.metric: str(verdict)} | _further(row, verdict, figures, card),
+            verdicts={row.metric: str(verdict)} | further(row, verdict, figures, card),
             steps=self.steps,
             # A test of what others trained sees no training image.
             samples_seen=0 if self.trained or self.members else self.steps * data.batch_size,
@@ -179,8 +179,8 @@ def hardware(trainer: L.Trainer) -> dict[str, Any]:
     }
 
 
-def _further(row: Row, verdict: verdicts.Verdict, figures: Mapping[str, float | None], card: Card) -> dict[str, str]:
-    """Verdicts on the row's further figures."""
+def further(row: Row, verdict: verdicts.Verdict, figures: Mapping[str, float | None], card: Card) -> dict[str, str]:
+    """Verdicts on the row's further figures, where the first has this one."""
     return {
         metric: str(verdicts.of_further(verdict, expected, row.tolerance, [figures.get(metric)], card.better(metric)))
         for metric, expected in row.also.items()
@@ -191,12 +191,12 @@ def table(result: Result, experiment: Experiment, folder: RunFolder) -> str:
     """The final table as text: metric, expected, got, verdict; then relations and the run's folder."""
     lines = [("metric", "expected", "got", "verdict")]
     expected = {result.metric: result.expected} | result.also
-    per_class = [name for name in result.figures if name.count("/") > 1]
+    per_class = [name for name in result.figures if name.count("/") > 1 and not name.startswith("analysis/")]
     for name in dict.fromkeys([*expected, *(name for name in result.figures if name not in per_class)]):
         got, paper = result.figures.get(name), expected.get(name)
         cells = (
             "-" if paper is None else f"{paper:g} (tolerance {result.tolerance:g})",
-            "-" if got is None else f"{got:.2f}",
+            "-" if got is None else f"{got:.4g}" if name.startswith("analysis/") else f"{got:.2f}",
         )
         lines.append((name, *cells, result.verdicts.get(name, "")))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
@@ -223,7 +223,7 @@ def _remarks(result: Result, experiment: Experiment) -> Iterator[str]:
         yield f"the network as tested: {result.altered}"
     if result.changed:
         yield f"stand-in, because it changes {', '.join(result.changed)}"
-    if row and result.split != row.split:
+    if row and result.split and result.split != row.split:
         yield f"measured on {result.split}; the row's figure is of {row.split}"
     verdict_of = {relation: result.relations[relation.id] for relation in experiment.card.relations}
     for relation, verdict in verdict_of.items():

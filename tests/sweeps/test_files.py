@@ -31,6 +31,8 @@ HEAVY = {
     "resnet_figure6": test_twins.CUT,
     "resnet_table6": test_twins.CUT,
     "resnet_tables2_3": (*test_twins.PHOTOS, *test_twins.CUT, *TESTED),
+    "rectifiers_table1": (*test_twins.CUT, *test_twins.SMALL),
+    "rectifiers_table2": (*test_twins.CUT, *test_twins.SMALL),
     "fpn_depth": TINY_DETECTION,
     "retinanet_depth": TINY_DETECTION,
     "retinanet_table1e": TINY_DETECTION,
