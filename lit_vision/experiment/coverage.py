@@ -3,7 +3,7 @@
 No torch here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,9 +110,18 @@ def count(entries: list[Entry]) -> Count:
     )
 
 
-def every() -> list[Entry]:
-    """The entries of all papers."""
-    return [entry for identifier in exhibits.papers() for entry in of_paper(identifier)]
+def of_papers(identifiers: Iterable[str]) -> Count:
+    """Sums over some papers."""
+    return count([entry for identifier in identifiers for entry in of_paper(identifier)])
+
+
+def sentence(identifiers: Iterable[str]) -> str:
+    """What a list of rows ends with: how much of the papers' tables there is."""
+    found = of_papers(identifiers)
+    return (
+        f"{found.rows} of the {found.own} lines that these papers' tables print for the authors' own systems have a "
+        f"row; {found.judged} are judged by the printed figure"
+    )
 
 
 def selected(paper: str | None) -> list[str]:
@@ -150,8 +159,9 @@ def of_claim(identifier: str, claim: Claim) -> tuple[list[Home], int, int]:
     """
     paper, known, entries = exhibits.papers()[identifier], _homes(identifier), of_paper(identifier)
     places = [paper.find(where, where) for where in claim.where]
-    homes = [home for place, at in known.items() if _is_meant(place, places) for home in at]
     meant = [entry for entry in entries if _is_meant(entry.place, places) and entry.whose != "theirs"]
+    homes = [home for place, at in known.items() if _is_meant(place, places) for home in at]
+    homes += [home for entry in meant for home in entry.homes]
     carrying = sorted((home for home in homes if home.kind != "quoted row"), key=lambda home: home.kind != "relation")
     return list(dict.fromkeys(carrying)), len(meant), sum(entry.is_blank for entry in meant)
 

@@ -13,9 +13,9 @@ BLANK = "no row yet"
 SUMS = ("paper", "lines", "own", "own with a row", "judged by the printed figure", "own quoted", "lines without a home")
 
 REMARKS = (
-    "A line is what a paper's table prints of one system; a few numbers of the text and of figures are counted with them. "
-    "Own lines are of the authors' systems. A row is part of a recipe and can be run; what stands behind it, its marks "
-    "tell (docs/evidence.md). A quoted line is printed beside ours and never run.",
+    "A line is what a paper's table prints of one system; a few numbers of the text and of figures are counted with "
+    "them. Own lines are of the authors' systems. A row is part of a recipe and can be run; what stands behind it, its "
+    "marks tell (docs/evidence.md). A quoted line is printed beside ours and never run.",
     "Size is the work that an exhibit takes: S up to half a day, M one or two days, L more.",
 )
 
@@ -38,15 +38,6 @@ def document(identifiers: Sequence[str]) -> Document:
             Section("The abstracts, claim by claim", grids=abstracts),
             *(_section(identifier, paper, entries[identifier], evidence) for identifier, paper in papers.items()),
         ],
-    )
-
-
-def sentence(identifiers: Sequence[str]) -> str:
-    """`14 of 54 own lines of the papers' tables have a row, 6 are judged by the printed figure`, of some papers."""
-    found = coverage.count([entry for identifier in identifiers for entry in coverage.of_paper(identifier)])
-    return (
-        f"{found.rows} of the {found.own} lines that the papers' tables print of the authors' own systems have a row; "
-        f"{found.judged} are judged by the printed figure"
     )
 
 
