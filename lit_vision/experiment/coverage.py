@@ -191,13 +191,15 @@ def _homes(identifier: str) -> dict[Place, list[Home]]:
 
 
 def _of_recipe(paper: Paper, recipe: str, card: Card) -> Iterator[tuple[Place, Home]]:
+    """What a recipe's rows and relations stand for."""
     for name, row in card.rows.items():
-        for place in filter(None, (_place(paper, where) for where in row.places)):
+        for where in row.places:
+            place = _place(paper, where)
             # A figure that a release gives is no line of the paper's table, whatever its row says.
-            if row.source == cards.PAPER or place.line not in paper.exhibits[place.exhibit].lines:
+            if place and (row.source == cards.PAPER or place.line not in paper.exhibits[place.exhibit].lines):
                 yield place, _home(recipe, name, row)
     for relation in card.relations:
-        if (place := _place(paper, relation.where)) is not None:
+        if place := _place(paper, relation.where):
             yield place, Home(recipe, relation.id, "relation")
 
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
-from lit_vision.experiment import recipes, typed, yamlio
+from lit_vision.experiment import recipes, relations, typed, yamlio
 
 FILE = "exhibits.yaml"
 
@@ -128,22 +128,24 @@ def read(path: Path) -> dict[str, Paper]:
 def check_places(recipe: str) -> None:
     """Checks that the rows and relations of a recipe name exhibits and lines of its paper.
 
-    Rows of another source, such as a release, name its tables and are passed over, and so is a recipe of such rows.
+    Rows of another source, such as a release, name its tables; they are passed over, and relations that name them too.
 
     Raises:
         InputError: Names file, row or relation, and the nearest exhibit or line.
     """
     card, source = recipes.read_card(recipe), str(recipes.find(recipe))
     paper = papers().get(card.paper)
-    rows = {name: row for name, row in card.rows.items() if row.source == cards.PAPER and row.place}
-    if paper is None or not rows:
+    if paper is None:
         return
-    for name, row in rows.items():
-        for place in row.places:
+    printed = {name: row for name, row in card.rows.items() if row.source == cards.PAPER}
+    for name, row in printed.items():
+        for place in filter(None, row.places):
             _check_row(paper, place, f"{source}: card.rows.{name}.where")
     for relation in card.relations:
-        if relation.where:
-            paper.find(relation.where, f"{source}: card.relations.{relation.id}.where")
+        where = f"{source}: card.relations.{relation.id}.where"
+        named = [reference.row for reference in relations.references(relation.expr, where) if not reference.recipe]
+        if relation.where and all(name in printed for name in named):
+            paper.find(relation.where, where)
 
 
 def _check_row(paper: Paper, where: str, source: str) -> None:

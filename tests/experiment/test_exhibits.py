@@ -135,8 +135,17 @@ def test_a_row_that_names_no_line_is_told(tmp_path, content, told):
     assert told in str(caught.value)
 
 
+OF_README = "{id: r, where: README, expr: \"row('a') > 0\"}"
+
+
 @pytest.mark.parametrize(
-    "content", [{"source": ", source: a release"}, {"paper": "2001.00001"}, {"where": "Figure 1"}, {"where": '""'}]
+    "content",
+    [
+        {"source": ", source: a release", "relation": OF_README},
+        {"paper": "2001.00001", "relation": OF_README},
+        {"where": "Figure 1"},
+        {"where": '""'},
+    ],
 )
 def test_tables_of_releases_and_of_other_papers_are_not_looked_up(tmp_path, content):
     given = {"paper": "1512.03385", "where": "README", "source": "", "relation": ""} | content
