@@ -76,6 +76,7 @@ predict --ckpt_path runs/…/checkpoints/last.ckpt --pictures out photographs/
 # As they stand, in the same folder; what they print.
 AS_THEY_STAND = {
     "recipes ls": "resnet-20 on 45k",
+    "recipes coverage": "The abstracts, claim by claim",
     "claims ls": "C00",
     "claims verdict --all": "C00",
     "claims verdict --all --jsonl": "",  # one line per run, and here are none

@@ -1,4 +1,6 @@
-"""Renders every page of this folder from the JSON lines beside it, and the README's count of rows; none is typed.
+"""Renders the pages of this folder from the JSON lines beside it, the README's count of rows and `docs/coverage.md`.
+
+None is typed.
 
 python docs/results/render.py               writes the pages
 python docs/results/render.py --check       fails if a page is not what its lines say
@@ -11,8 +13,8 @@ import sys
 from pathlib import Path
 
 from lit_vision.experiment import claims as fixed
-from lit_vision.experiment import recipes
-from lit_vision.report import claims_page, markdown
+from lit_vision.experiment import coverage, exhibits, recipes
+from lit_vision.report import claims_page, coverage_page, markdown
 from lit_vision.runs import claim_runs, claim_verdicts
 from lit_vision.runs import folder as runs
 
@@ -34,10 +36,8 @@ KEPT = (
 )
 
 
-# Lines of the papers' tables that are of the authors' own systems: ResNet, rectifiers, Faster R-CNN, FPN, RetinaNet.
-OWN_LINES = 54 + 27 + 62 + 28 + 50
-
 README = HERE.parents[1] / "README.md"
+COVERAGE = HERE.parent / "coverage.md"
 COUNTED = ("<!-- rendered by docs/results/render.py -->\n", "\n<!-- end -->")
 
 
@@ -436,23 +436,21 @@ lit-vision dashboard runs --no-serve # the pages, see docs/pictures
 """
 
 
-def own_lines():
-    """Lines of the papers' tables that rows of recipes stand for: all of them, and those judged by a printed figure."""
-    rows = [(card.paper, row) for _, card, _, row in recipes.every_row() if row.source == "paper" and not row.quoted]
-    found = [(paper, place, row) for paper, row in rows for place in row.places if paper and place.startswith("Table")]
-    judged = {(paper, place) for paper, place, row in found if row.value is not None}
-    return {(paper, place) for paper, place, _ in found}, judged
-
-
 def readme():
     """The README with its sentence on how much of the papers' tables is here."""
-    found, judged = own_lines()
+    found = coverage.of_papers(exhibits.papers())
     sentence = (
-        f"Of the {OWN_LINES} lines that the five papers' tables print for the authors' own systems, {len(found)} are\n"
-        f"rows of recipes so far, and {len(judged)} of them are judged by the printed figure. The others follow."
+        f"Of the {found.own} lines that the five papers' tables print for the authors' own systems, {found.rows} are\n"
+        f"rows of recipes so far, and {found.judged} of them are judged by the printed figure; "
+        "[coverage.md](docs/coverage.md)\nlists all of them."
     )
     before, rest = README.read_text().split(COUNTED[0])
     return f"{before}{COUNTED[0]}{sentence}{COUNTED[1]}{rest.split(COUNTED[1], 1)[1]}"
+
+
+def covered():
+    """What `lit-vision recipes coverage` prints, as a page."""
+    return markdown.render(coverage_page.document(list(exhibits.papers())), COVERAGE.parent)
 
 
 def claims():
@@ -482,7 +480,7 @@ def main(arguments):
         collect(arguments[1], arguments[2:])
         return 0
     wrong = []
-    files = {README: readme, **{HERE / f"{name}.md": page for name, page in PAGES.items()}}
+    files = {README: readme, COVERAGE: covered, **{HERE / f"{name}.md": page for name, page in PAGES.items()}}
     for file, page in files.items():
         text = page()
         if arguments == ["--check"]:

@@ -41,13 +41,13 @@ class Printed:
     """What a paper prints of several runs of one row.
 
     Attributes:
-        runs: How many runs.
+        runs: How many runs; None where the paper does not say.
         best: The best of them.
         mean: Their mean.
         sd: Their standard deviation.
     """
 
-    runs: int
+    runs: int | None = None
     best: float | None = None
     mean: float | None = None
     sd: float | None = None
@@ -56,7 +56,7 @@ class Printed:
         """As text: `best 6.43, mean 6.61, standard deviation 0.16 of 5 runs`."""
         named = {"best": self.best, "mean": self.mean, "standard deviation": self.sd}
         known = [f"{name} {value:g}" for name, value in named.items() if value is not None]
-        return f"{', '.join(known)} of {self.runs} runs"
+        return f"{', '.join(known)} of {self.runs or 'several'} runs"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class FocalLoss(DenseLoss):
     """
 
     def __init__(self, gamma: float = 2.0, alpha: float | None = 0.25) -> None:
-        if gamma < 0 or not (alpha is None or 0 <= alpha <= 1):
+        if gamma < 0 or not _is_weight(alpha):
             raise InputError(f"loss: needs gamma >= 0 and alpha in 0..1 or null, got gamma {gamma} and alpha {alpha}")
         self.gamma = gamma
         self.alpha = alpha
@@ -47,3 +47,57 @@ class FocalLoss(DenseLoss):
 
     def __repr__(self) -> str:
         return f"FocalLoss(gamma={self.gamma}, alpha={self.alpha})"
+
+
+class FocalStarLoss(DenseLoss):
+    """FL*, the focal loss's twin in RetinaNet's appendix: cross-entropy of `gamma x + beta`, divided by gamma.
+
+    Args:
+        gamma: How steep it is.
+        beta: How far it is shifted.
+        alpha: As for `FocalLoss`.
+
+    Raises:
+        InputError: `gamma` is not positive or `alpha` lies outside 0..1.
+    """
+
+    def __init__(self, gamma: float, beta: float, alpha: float | None = 0.25) -> None:
+        if gamma <= 0 or not _is_weight(alpha):
+            raise InputError(f"loss: needs gamma > 0 and alpha in 0..1 or null, got gamma {gamma} and alpha {alpha}")
+        self.gamma = gamma
+        self.beta = beta
+        self.alpha = alpha
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """FL* summed over the K binary classifiers."""
+        return losses.focal_star(logits, labels, self.gamma, self.beta, self.alpha)
+
+    def __repr__(self) -> str:
+        return f"FocalStarLoss(gamma={self.gamma}, beta={self.beta}, alpha={self.alpha})"
+
+
+class HingeLoss(DenseLoss):
+    """Hinge loss on the right answer's probability, which RetinaNet's authors tried and found unstable.
+
+    Args:
+        above: Probability from which the loss is zero.
+
+    Raises:
+        InputError: `above` is no probability.
+    """
+
+    def __init__(self, above: float) -> None:
+        if not 0 < above <= 1:
+            raise InputError(f"loss: needs a probability above 0 from which it is zero, got above {above}")
+        self.above = above
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Hinge loss summed over the K binary classifiers."""
+        return losses.hinge(logits, labels, self.above)
+
+    def __repr__(self) -> str:
+        return f"HingeLoss(above={self.above})"
+
+
+def _is_weight(alpha: float | None) -> bool:
+    return alpha is None or 0 <= alpha <= 1

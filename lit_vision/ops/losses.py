@@ -1,10 +1,13 @@
 """Losses of detectors, as functions of logits and offsets."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Loss = Callable[[Tensor], Tensor]
 
 
 def focal(logits: Tensor, labels: Tensor, gamma: float = 2.0, alpha: float | None = 0.25) -> Tensor:
@@ -19,9 +22,42 @@ def focal(logits: Tensor, labels: Tensor, gamma: float = 2.0, alpha: float | Non
     Returns:
         [...], at least float32.
     """
-    positive, negative = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
-    loss: Tensor = _Focal.apply(logits, labels, gamma, positive, negative)
+    loss: Tensor = _Focal.apply(logits, labels, gamma, *_weights(alpha))
     return loss
+
+
+def focal_star(logits: Tensor, labels: Tensor, gamma: float, beta: float, alpha: float | None = 0.25) -> Tensor:
+    """FL*: cross-entropy of steepened and shifted logits (RetinaNet's appendix), summed over the classes.
+
+    For the right answer's logit x it is `-log(sigmoid(gamma x + beta)) / gamma`.
+
+    Args:
+        logits: [..., K], of any floating dtype; computed in at least float32.
+        labels: int64 [...], 0..K-1, or negative where all K answers should be no.
+        gamma: Steepness, above 0.
+        beta: Shift.
+        alpha: As for `focal`.
+
+    Returns:
+        [...], at least float32.
+    """
+    return _of_right_answer(logits, labels, lambda x: F.softplus(-(gamma * x + beta)) / gamma, alpha)
+
+
+def hinge(logits: Tensor, labels: Tensor, above: float) -> Tensor:
+    """Hinge loss on the right answer's probability p that RetinaNet's authors tried, summed over the classes.
+
+    It is `max(0, above - p)`.
+
+    Args:
+        logits: [..., K], of any floating dtype; computed in at least float32.
+        labels: int64 [...], 0..K-1, or negative where all K answers should be no.
+        above: Probability from which the loss is zero.
+
+    Returns:
+        [...], at least float32.
+    """
+    return _of_right_answer(logits, labels, lambda x: (above - torch.sigmoid(x)).clamp(min=0), None)
 
 
 def smooth_l1(deltas: Tensor, targets: Tensor, beta: float) -> Tensor:
@@ -62,6 +98,20 @@ class _Focal(torch.autograd.Function):
         slope = -negative * _slope(-x, gamma)
         _replace(slope, labels, lambda index: positive * _slope(x.gather(-1, index), gamma))
         return (slope * grads[0].unsqueeze(-1)).to(logits.dtype), None, None, None, None
+
+
+def _of_right_answer(logits: Tensor, labels: Tensor, loss: Loss, alpha: float | None) -> Tensor:
+    """A loss of the right answer's logit, weighed as in `focal` and summed over the K classifiers."""
+    x = _wide(logits)
+    is_label = (labels >= 0).unsqueeze(-1)
+    positive = torch.zeros_like(x, dtype=torch.bool).scatter_(-1, labels.clamp(min=0).unsqueeze(-1), is_label)
+    weights = torch.where(positive, *_weights(alpha))
+    return (weights * loss(torch.where(positive, x, -x))).sum(-1)
+
+
+def _weights(alpha: float | None) -> tuple[float, float]:
+    """Of the positive and the negative answer."""
+    return (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
 
 
 def _wide(logits: Tensor) -> Tensor:

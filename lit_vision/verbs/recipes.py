@@ -1,4 +1,4 @@
-"""`lit-vision recipes ls | show | cp`. Listing imports no torch."""
+"""`lit-vision recipes ls | show | cp | coverage`. Listing imports no torch."""
 
 import json
 from collections.abc import Sequence
@@ -8,17 +8,20 @@ from typing import Any
 from lit_vision import terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
+from lit_vision.experiment import coverage, exhibits, recipes, yamlio
 from lit_vision.experiment import marks as row_marks
-from lit_vision.experiment import recipes, yamlio
 from lit_vision.experiment.card import Card, Row
+from lit_vision.report import coverage_page, markdown
 from lit_vision.verbs.arguments import Parser
 
 
 def run(argv: Sequence[str]) -> int:
-    """Runs one of the three; returns the exit code."""
+    """Runs one of the four; returns the exit code."""
     arguments = _parser().read(argv)
     if arguments.action == "ls":
         print(_list(arguments.paper, arguments.json, arguments.quoted))
+    elif arguments.action == "coverage":
+        print(markdown.render(coverage_page.document(coverage.selected(arguments.paper))), end="")
     elif arguments.action == "show":
         print(_show(arguments.recipe, arguments.row))
     else:
@@ -33,6 +36,8 @@ def _parser() -> Parser:
     listing.add_argument("--paper", help="a folder of recipes (resnet) or an arXiv id (1512.03385)")
     listing.add_argument("--json", action="store_true", help="one object per row")
     listing.add_argument("--quoted", action="store_true", help="also lines that the papers quote and nobody runs")
+    covered = actions.add_parser("coverage", help="what the papers print, line by line, and what stands for it")
+    covered.add_argument("--paper", help="a folder of recipes (resnet) or an arXiv id (1512.03385)")
     show = actions.add_parser("show", help="resolved YAML, parameters, multiply-adds, schedule")
     show.add_argument("recipe")
     show.add_argument("--row")
@@ -93,9 +98,9 @@ def _list(paper: str | None, as_json: bool, quoted: bool) -> str:
         told = (value, "-") if entry["source"] == cards.PAPER or entry["quoted"] else ("-", _of(value, entry["source"]))
         cells.append((entry["recipe"], entry["row"], entry["where"], entry["metric"], *told, ", ".join(entry["marks"])))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    papers = [name for name in exhibits.papers() if paper is None or name in {entry["paper"] for entry in found}]
+    return "\n".join([*lines, *(["", coverage.sentence(papers)] if papers else [])])
 
 
 def _of(value: str, source: str) -> str:
@@ -107,6 +112,7 @@ def _show(name: str, row: str | None) -> str:
     if row and known.row(row, name).quoted:
         return _quoted(name, row, known)
     recipes.check_references(name)
+    exhibits.check_places(name)
     experiment = recipes.resolve([name], row)
     from lit_vision.session import quiet
     from lit_vision.session.describe import facts

@@ -37,9 +37,12 @@ OWN_DATA = {
 OF_TRAINING = ("weights", "zero_init", "frozen_levels")
 
 # What a twin cannot show: rows that differ in nothing but these keys may share a pin, and the mark says why.
+SCALES = ("data.pipeline.train", "data.pipeline.test", "data.test")
+LENGTHS = ("model.schedule.milestones", "trainer.max_steps")
 CANNOT_SHOW = {
-    ("data.pipeline.train", "data.pipeline.test", "data.test"): "every scale is cut to the twin's 64 pixels",
     ("trainer.max_steps",): "the twin takes two steps",
+    SCALES: "every scale is cut to the twin's 64 pixels",
+    (*SCALES, *LENGTHS): "every scale is cut to the twin's 64 pixels, every training to two iterations",
 }
 
 FROM_RESULTS = ("scored", "claim", "full")
@@ -62,7 +65,8 @@ def marks():
     claims = decided(entries)
     found = {}
     for recipe, card, row, entry in recipes.every_row():
-        here = {"own": entry.source} if is_own(card, entry) else {"quoted": entry.value or entry.claim}
+        printed = entry.claim if entry.value is None else entry.value
+        here = {"own": entry.source} if is_own(card, entry) else {"quoted": printed}
         if row in counted.get(recipe, {}):
             here["counts"] = counted[recipe][row]
         if (pin := steps(trained, recipe, card, row)) is not None:

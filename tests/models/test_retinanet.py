@@ -1,13 +1,15 @@
 import math
+import re
 
 import pytest
 import torch
 import yaml
 from jsonargparse import ArgumentParser
 
+from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.detector import Detector
-from lit_vision.models.losses import FocalLoss
+from lit_vision.models.losses import FocalLoss, FocalStarLoss, HingeLoss
 from lit_vision.models.objective import DenseObjective
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.retinanet import RetinaNet
@@ -200,3 +202,24 @@ def test_bad_loss_is_told(gamma, alpha):
     told = rf"loss: needs gamma >= 0 and alpha in 0\.\.1 or null, got gamma {gamma} and alpha {alpha}"
     with pytest.raises(ValueError, match=told):
         FocalLoss(gamma, alpha)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: FocalStarLoss(0, 1), "loss: needs gamma > 0 and alpha in 0..1 or null, got gamma 0 and alpha 0.25"),
+        (lambda: FocalStarLoss(2, 1, -1), "got gamma 2 and alpha -1"),
+        (lambda: HingeLoss(0), "loss: needs a probability above 0 from which it is zero, got above 0"),
+        (lambda: HingeLoss(1.5), "got above 1.5"),
+    ],
+)
+def test_bad_options_of_the_other_losses_are_told(make, told):
+    with pytest.raises(InputError, match=re.escape(told)):
+        make()
+
+
+@pytest.mark.parametrize("loss", [FocalStarLoss(4, 0), HingeLoss(0.9)], ids=repr)
+def test_a_detector_learns_by_the_other_losses(loss):
+    logits = torch.zeros(2, 3, requires_grad=True)
+    loss(logits, torch.tensor([1, -1])).sum().backward()
+    assert logits.grad.sign().tolist() == [[1, -1, 1], [1, 1, 1]]

@@ -93,6 +93,50 @@ def test_no_anchors_keep_the_graph():
     assert logits.grad.shape == (0, 4)
 
 
+def test_fl_star_by_hand():
+    # Fact sheet of RetinaNet, A.4: -log(sigmoid(gamma x_t + beta)) / gamma. At x 1 and gamma 2, beta 1 a yes has
+    # log(1 + e^-3) / 2 = 0.0242937, a no log(1 + e^1) / 2 = 0.6566308; weights 0.25 and 0.75.
+    logit = torch.tensor([[1.0]], dtype=torch.float64)
+    assert losses.focal_star(logit, torch.tensor([0]), 2, 1).item() == pytest.approx(0.25 * 0.0242937, rel=1e-5)
+    assert losses.focal_star(logit, torch.tensor([-1]), 2, 1).item() == pytest.approx(0.75 * 0.6566308, rel=1e-6)
+    # Two classes at x = 0, the first of them right: (0.25 + 0.75) log(1 + e^-1) / 2
+    both = losses.focal_star(torch.zeros(1, 2, dtype=torch.float64), torch.tensor([0]), 2, 1)
+    assert both.item() == pytest.approx(0.3132617 / 2, rel=1e-6)
+
+
+def test_fl_star_s_slope_is_the_paper_s(logits_and_labels):
+    # dFL*/dx = y (sigmoid(gamma x_t + beta) - 1)
+    logits, labels = logits_and_labels
+    (slope,) = torch.autograd.grad(losses.focal_star(logits, labels, 2, 1, None).sum(), logits)
+    sign = 2 * one_hot(labels, 4).to(logits) - 1
+    torch.testing.assert_close(slope, sign * (torch.sigmoid(2 * sign * logits.detach() + 1) - 1))
+
+
+def test_fl_star_of_gamma_1_is_cross_entropy(logits_and_labels):
+    logits, labels = logits_and_labels
+    torch.testing.assert_close(losses.focal_star(logits, labels, 1, 0, 0.75), losses.focal(logits, labels, 0, 0.75))
+
+
+def test_hinge_by_hand(logits_and_labels):
+    # p = 1/4 for a yes, 3/4 for a no: 1/2 - 1/4, and nothing
+    logit = torch.tensor([[-math.log(3)]], dtype=torch.float64, requires_grad=True)
+    missed = losses.hinge(logit, torch.tensor([0]), 0.5)
+    assert missed.item() == pytest.approx(0.25)
+    assert torch.autograd.grad(missed.sum(), logit)[0].item() == pytest.approx(-3 / 16)  # -p (1 - p)
+    assert losses.hinge(logit, torch.tensor([-1]), 0.5).item() == 0
+    assert losses.hinge(logit, torch.tensor([-1]), 0.9).item() == pytest.approx(0.15)
+
+
+@pytest.mark.parametrize("loss", [lambda x, y: losses.focal_star(x, y, 4, 0), lambda x, y: losses.hinge(x, y, 0.5)])
+def test_the_other_losses_are_finite_in_half_precision(loss):
+    logits = torch.tensor([[1000.0, -1000.0]], dtype=torch.float16, requires_grad=True)
+    found = loss(logits, torch.tensor([1]))
+    found.sum().backward()
+    assert found.dtype == torch.float32
+    assert torch.isfinite(found).all()
+    assert torch.isfinite(logits.grad).all()
+
+
 @pytest.mark.parametrize(
     ("beta", "wanted"),
     # |x| = 0.5 and 2: below beta x^2 / (2 beta), above |x| - beta / 2
