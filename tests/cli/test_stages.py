@@ -24,7 +24,6 @@ FIT = ("fit", *SMALL, "--run", "run")
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The folder of an uninterrupted run."""
-    processes.warm()
     folder = tmp_path_factory.mktemp("stages")
     assert processes.run(FIT, folder, folder / "log") == 0, (folder / "log").read_text()
     return folder / "run"
