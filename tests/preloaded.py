@@ -3,7 +3,7 @@
 import fsspec.implementations.local  # noqa: F401
 import sklearn.datasets  # noqa: F401
 import torch
-import wandb.apis.public  # noqa: F401
+import wandb.apis.public
 import wandb.sdk.launch  # noqa: F401
 from PIL import Image
 
