@@ -34,7 +34,8 @@ def weights(run):
 
 
 def assert_equal(got, wanted):
-    assert [name for name, value in weights(wanted).items() if not torch.equal(weights(got)[name], value)] == []
+    found = weights(got)
+    assert [name for name, value in weights(wanted).items() if not torch.equal(found[name], value)] == []
 
 
 def steps(run):
