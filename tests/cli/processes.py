@@ -1,33 +1,17 @@
 """`lit-vision` in processes of their own that can be killed, forked from a server that has imported everything."""
 
-import multiprocessing
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [
-        *("lit_vision.session.session", "lit_vision.tasks.classification", "lit_vision.tasks.detection"),
-        *("lit_vision.data.digits", "lit_vision.data.digit_scenes", "lit_vision.models.retinanet", "tests.faults"),
-        # What W&B imports only when a run starts, for more than a second.
-        *("wandb.sdk.launch", "wandb.apis.public"),
-    ]
-)
-
-
-def warm():
-    """Waits until the server has imported everything: what is timed afterwards are the commands alone."""
-    process = CONTEXT.Process(target=int)
-    process.start()
-    process.join()
+from tests import forking
 
 
 def start(arguments, folder, log, crash=None, phases=None):
     """The command, started in `folder`; its output goes to the file `log`, and `phases` tells where it is."""
-    process = CONTEXT.Process(target=_command, args=([str(a) for a in arguments], str(folder), str(log), crash, phases))
+    process = forking.process(_command, [str(a) for a in arguments], str(folder), str(log), crash, phases)
     process.start()
     return process
 

@@ -13,7 +13,7 @@ import torch
 
 from lit_vision.runs import checkpoints
 from lit_vision.runs import folder as runs
-from tests import record, wandb_frames
+from tests import forking, record, wandb_frames
 from tests.cli import phases, processes
 from tests.cli.conftest import TINY
 from tests.cli.phases import Phases
@@ -52,9 +52,9 @@ def whole(tmp_path_factory):
 
     def make(kind):
         if kind not in made:
-            processes.warm()
+            forking.warm()
             folder = tmp_path_factory.mktemp(kind)
-            told = Phases(processes.CONTEXT)
+            told = Phases(forking.CONTEXT)
             code = processes.run(("fit", *RUNS[kind], "--run", "run"), folder, folder / "log", phases=told)
             assert code == 0, (folder / "log").read_text()
             if kind == "classifier":  # the warm-up ends within the run
@@ -135,7 +135,7 @@ def test_killed_at_random_instants(whole, tmp_path, kind, kills):
 
 def kill(kind, folder, aim, lengths, chance):
     """Starts or continues the run and kills it; the phase that was hit, none if the run came to its end before."""
-    told, saved = Phases(processes.CONTEXT), any((folder / "run" / "checkpoints").glob("*.ckpt"))
+    told, saved = Phases(forking.CONTEXT), any((folder / "run" / "checkpoints").glob("*.ckpt"))
     visit = chance.randrange(len(lengths))
     process = processes.start(("fit", *RUNS[kind], "--run", "run"), folder, folder / "log", phases=told)
     killed = processes.kill_in(process, told, aim, visit + 1, chance.uniform(0, lengths[visit]))

@@ -1,4 +1,4 @@
-"""What the ranks of `world` do. Imported by its fork server, so all that a rank needs is imported here."""
+"""What the ranks of `world` do. Imported by the fork server, so all that a rank needs is imported here."""
 
 import os
 import time
@@ -22,9 +22,6 @@ from lit_vision.tasks import classification, detection
 from tests.twins import folders
 
 NAMES = ("bolt", "nut", "washer")
-
-# One thread before any is started: none may run in a process that is forked.
-torch.set_num_threads(1)
 
 
 def command(*commands):

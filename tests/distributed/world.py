@@ -1,19 +1,14 @@
-"""Several processes of one thread each, as torchrun would start them; their imports are paid for once.
+"""Several processes of one thread each, as torchrun would start them, forked from a server that has imported all."""
 
-A fork server imports the package and then forks every rank, so that a rank starts in a tenth of a second.
-"""
-
-import multiprocessing
 import os
 import socket
 import sys
 import traceback
 from pathlib import Path
 
-SECONDS = 180
+from tests import forking
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.distributed.commands"])
+SECONDS = 180
 
 
 def run(function, world, folder, *arguments, launcher="torchrun"):
@@ -37,7 +32,7 @@ def start(function, world, folder, *arguments, launcher="torchrun"):
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     ranks = [
-        CONTEXT.Process(target=_rank, args=(function, arguments, folder, rank, variables(launcher, rank, world, port)))
+        forking.process(_rank, function, arguments, folder, rank, variables(launcher, rank, world, port))
         for rank in range(world)
     ]
     for process in ranks:

@@ -1,16 +1,14 @@
 """Ranks with different numbers of images, or without any, agree with one process bit for bit."""
 
-import os
-
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torchmetrics import MetricCollection
 
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.recall import ProposalRecall
 from lit_vision.metrics.voc import VocAP
+from tests.distributed import world
 from tests.metrics import scenes
 
 SHARES = {  # rows of the twelve images that each rank evaluates
@@ -31,20 +29,19 @@ def figures(rows):
     return result | {"by class": metrics["VocAP"].per_class()["map"]}, len(metrics["CocoAP"].image_ids)
 
 
-def rank(number, world, shares, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=number, world_size=world)
-    torch.save({case: figures(rows[number]) for case, rows in shares.items()}, os.path.join(folder, f"{number}.pt"))
-    dist.barrier()
-    dist.destroy_process_group()
+def share(shares):
+    """What one rank finds."""
+    dist.init_process_group("gloo")
+    number = dist.get_rank()
+    torch.save({case: figures(rows[number]) for case, rows in shares.items()}, f"{number}.pt")
 
 
 @pytest.mark.parametrize("shares", [SHARES, pytest.param(SHARES_OF_THREE, marks=pytest.mark.slow)])
 def test_every_rank_has_the_figures_of_one_process(shares, tmp_path):
-    world = len(shares["uneven"])
-    mp.spawn(rank, (world, shares, str(tmp_path)), nprocs=world)
+    size = len(shares["uneven"])
+    world.run(share, size, tmp_path, shares)
     alone, _ = figures(range(12))
-    for number in range(world):
+    for number in range(size):
         for case, (result, left) in torch.load(tmp_path / f"{number}.pt").items():
             assert result.keys() == alone.keys()
             assert [name for name in alone if not torch.equal(result[name], alone[name])] == [], (number, case)

@@ -48,10 +48,10 @@ SEEDS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads():
-    """These networks are large enough to gain from a second core, where there is one."""
+def _threads():
+    """These networks are large enough to gain from a second core, unless a worker of the suite is busy there."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1))
     yield
     torch.set_num_threads(threads)
 

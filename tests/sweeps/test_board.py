@@ -1,6 +1,5 @@
 """The board of a sweep: each point is taken once, whatever dies when."""
 
-import multiprocessing
 import statistics
 import threading
 
@@ -11,11 +10,9 @@ from optuna.trial import TrialState
 from lit_vision.errors import InputError
 from lit_vision.sweeps import storage, study
 from lit_vision.sweeps.board import LostError, State
+from tests import forking
 from tests.sweeps import boards
 from tests.sweeps.boards import grid, opened
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.sweeps.boards"])
 
 PLACES = ["study.db", "study.journal"]
 
@@ -38,9 +35,9 @@ def states(one):
 @pytest.mark.parametrize("name", PLACES)
 def test_processes_that_start_together_make_one_plan_and_never_take_the_same_point(tmp_path, name):
     place, count, many = tmp_path / name, 12, 4
-    ready, taken, begin = CONTEXT.Queue(), CONTEXT.Queue(), CONTEXT.Event()
-    arguments = (place, count, ready, begin, taken)
-    processes = [CONTEXT.Process(target=boards.take_all, args=arguments) for _ in range(many)]
+    context = forking.CONTEXT
+    ready, taken, begin = context.Queue(), context.Queue(), context.Event()
+    processes = [forking.process(boards.take_all, place, count, ready, begin, taken) for _ in range(many)]
     for process in processes:
         process.start()
     for _ in processes:
