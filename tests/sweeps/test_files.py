@@ -1,6 +1,8 @@
 """The sweep files: W&B's schema accepts them, its agent's macros give command lines that this program understands."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -8,9 +10,11 @@ import pytest
 import yaml
 
 from lit_vision.experiment import recipes, yamlio
-from lit_vision.sweeps import command, definition, points
+from lit_vision.sweeps import command, definition, mark, points
+from tests.cli.conftest import TINY, Command
 from tests.recipes import test_detection_twins, test_protocol_rows, test_twins
 from tests.sweeps import fake_agent
+from tests.twins import cifar, coco, imagenet
 
 FILES = sorted(definition.folder().glob("*.yaml"))
 SCHEMA = json.loads((Path(__file__).parent / "wandb_schema.json").read_text())
@@ -109,6 +113,8 @@ def trainings(recipe, row):
     entry = recipes.read_card(recipe).rows[row]
     if entry.members:
         return {(member.recipe or recipe, member.row) for member in entry.members}
+    if not entry.trains and not entry.weights_of:  # an analysis of the network as it is built
+        return set()
     other, parent = entry.parent
     return {(other or recipe, parent or row)}
 
