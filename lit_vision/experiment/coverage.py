@@ -33,6 +33,10 @@ class Home:
     judged: bool = False
 
 
+# What stands at each place of each paper, by the paper's identifier.
+Homes = dict[str, dict[Place, list[Home]]]
+
+
 @dataclass(frozen=True)
 class Entry:
     """A line of a table or a part of another exhibit, with what stands for it.
@@ -86,12 +90,28 @@ class Count:
     blank: int
 
 
-def of_paper(identifier: str) -> list[Entry]:
-    """Every line and part that a paper prints, in its order, with what stands for it."""
-    paper, known = exhibits.papers()[identifier], _homes(identifier)
+def homes() -> Homes:
+    """Rows and relations of all recipes, by paper and by the place that they name."""
+    found: Homes = {identifier: {} for identifier in exhibits.papers()}
+    for recipe in recipes.names():
+        card = recipes.read_card(recipe)
+        if paper := exhibits.papers().get(card.paper):
+            for place, home in _of_recipe(paper, recipe, card):
+                found[card.paper].setdefault(place, []).append(home)
+    return found
+
+
+def of_paper(identifier: str, known: Homes) -> list[Entry]:
+    """Every line and part that a paper prints, in its order, with what stands for it.
+
+    Args:
+        identifier: The paper.
+        known: All `homes`.
+    """
+    here = known[identifier]
     return [
-        Entry(Place(name, line), exhibit.lines.get(line), _of(known, exhibit, name, line), exhibit.quoted.get(line, ""))
-        for name, exhibit in paper.exhibits.items()
+        Entry(Place(name, line), exhibit.lines.get(line), _of(here, exhibit, name, line), exhibit.quoted.get(line, ""))
+        for name, exhibit in exhibits.papers()[identifier].exhibits.items()
         for line in exhibit.names
     ]
 
@@ -112,7 +132,8 @@ def count(entries: list[Entry]) -> Count:
 
 def of_papers(identifiers: Iterable[str]) -> Count:
     """Sums over some papers."""
-    return count([entry for identifier in identifiers for entry in of_paper(identifier)])
+    known = homes()
+    return count([entry for identifier in identifiers for entry in of_paper(identifier, known)])
 
 
 def sentence(identifiers: Iterable[str]) -> str:
@@ -143,26 +164,27 @@ def selected(paper: str | None) -> list[str]:
 
 def whole(identifier: str) -> list[str]:
     """The exhibits of a paper each of whose lines and parts has a home."""
-    blank = {entry.place.exhibit for entry in of_paper(identifier) if entry.is_blank}
+    blank = {entry.place.exhibit for entry in of_paper(identifier, homes()) if entry.is_blank}
     return [name for name in exhibits.papers()[identifier].exhibits if name not in blank]
 
 
-def of_claim(identifier: str, claim: Claim) -> tuple[list[Home], int, int]:
+def of_claim(identifier: str, claim: Claim, known: Homes) -> tuple[list[Home], int, int]:
     """What carries a claim of an abstract.
 
     Args:
         identifier: The paper.
         claim: One that names places.
+        known: All `homes`.
 
     Returns:
         Relations, then rows that run; how many of the authors' own lines and parts are meant; how many have no row.
     """
-    paper, known, entries = exhibits.papers()[identifier], _homes(identifier), of_paper(identifier)
-    places = [paper.find(where, where) for where in claim.where]
-    meant = [entry for entry in entries if _is_meant(entry.place, places) and entry.whose != "theirs"]
-    homes = [home for place, at in known.items() if _is_meant(place, places) for home in at]
-    homes += [home for entry in meant for home in entry.homes]
-    carrying = sorted((home for home in homes if home.kind != "quoted row"), key=lambda home: home.kind != "relation")
+    places = [exhibits.papers()[identifier].find(where, where) for where in claim.where]
+    own = [entry for entry in of_paper(identifier, known) if entry.whose != "theirs"]
+    meant = [entry for entry in own if _is_meant(entry.place, places)]
+    found = [home for place, at in known[identifier].items() if _is_meant(place, places) for home in at]
+    found += [home for entry in meant for home in entry.homes]
+    carrying = sorted((home for home in found if home.kind != "quoted row"), key=lambda home: home.kind != "relation")
     return list(dict.fromkeys(carrying)), len(meant), sum(entry.is_blank for entry in meant)
 
 
@@ -177,17 +199,6 @@ def _of(known: dict[Place, list[Home]], exhibit: Exhibit, name: str, line: str) 
     if line in exhibit.lines:
         return tuple(home for home in here if home.kind != "relation")
     return (*here, *known.get(Place(name), []))
-
-
-def _homes(identifier: str) -> dict[Place, list[Home]]:
-    """Rows and relations of all recipes of a paper, by the place that they name."""
-    found: dict[Place, list[Home]] = {}
-    for recipe in recipes.names():
-        card = recipes.read_card(recipe)
-        if card.paper == identifier:
-            for place, home in _of_recipe(exhibits.papers()[identifier], recipe, card):
-                found.setdefault(place, []).append(home)
-    return found
 
 
 def _of_recipe(paper: Paper, recipe: str, card: Card) -> Iterator[tuple[Place, Home]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lit_vision.experiment import coverage, exhibits
 from lit_vision.experiment import marks as row_marks
-from lit_vision.experiment.coverage import Entry, Home
+from lit_vision.experiment.coverage import Entry, Home, Homes
 from lit_vision.experiment.exhibits import Claim, Paper
 from lit_vision.experiment.marks import Evidence
 from lit_vision.report.document import Document, Grid, Section
@@ -27,9 +27,10 @@ def document(identifiers: Sequence[str]) -> Document:
         identifiers: arXiv identifiers, in the order of the page.
     """
     papers = {identifier: exhibits.papers()[identifier] for identifier in identifiers}
-    entries = {identifier: coverage.of_paper(identifier) for identifier in identifiers}
+    known = coverage.homes()
+    entries = {identifier: coverage.of_paper(identifier, known) for identifier in identifiers}
     evidence = row_marks.evidence()
-    abstracts = [_abstract(identifier, paper) for identifier, paper in papers.items()]
+    abstracts = [_abstract(identifier, paper, known) for identifier, paper in papers.items()]
     return Document(
         title="What the papers print, and what stands for it",
         remarks=REMARKS,
@@ -53,15 +54,17 @@ def _sums(papers: dict[str, Paper], entries: dict[str, list[Entry]]) -> Grid:
     return Grid(head=SUMS, rows=rows, numeric=frozenset(SUMS[1:]))
 
 
-def _abstract(identifier: str, paper: Paper) -> Grid:
-    rows = [[claim.claim, "; ".join(claim.where) or "-", _of_claim(identifier, claim)] for claim in paper.abstract]
+def _abstract(identifier: str, paper: Paper, known: Homes) -> Grid:
+    rows = [
+        [claim.claim, "; ".join(claim.where) or "-", _of_claim(identifier, claim, known)] for claim in paper.abstract
+    ]
     return Grid(head=("claim", "printed in", "what stands for it"), rows=rows, title=paper.name)
 
 
-def _of_claim(identifier: str, claim: Claim) -> str:
+def _of_claim(identifier: str, claim: Claim, known: Homes) -> str:
     if claim.quoted:
         return f"quoted: {claim.quoted}"
-    homes, meant, blank = coverage.of_claim(identifier, claim)
+    homes, meant, blank = coverage.of_claim(identifier, claim, known)
     missing = f"{blank} of {meant} lines have no row yet" if homes and blank else ""
     return "; ".join(filter(None, (_told(homes), missing))) or BLANK
 

@@ -54,7 +54,7 @@ def hand_made(tmp_path, monkeypatch):
 
 
 def entry(*place):
-    (found,) = [entry for entry in coverage.of_paper("1512.03385") if entry.place == Place(*place)]
+    (found,) = [entry for entry in coverage.of_paper("1512.03385", coverage.homes()) if entry.place == Place(*place)]
     return found
 
 
@@ -96,10 +96,10 @@ def test_an_exhibit_is_whole_when_nothing_of_it_is_blank(hand_made):
 
 
 def test_a_claim_of_the_abstract_is_carried_by_relations_first(hand_made):
-    homes, meant, blank = coverage.of_claim("1512.03385", Claim("It is deep", ["Table 1"]))
+    homes, meant, blank = coverage.of_claim("1512.03385", Claim("It is deep", ["Table 1"]), coverage.homes())
     assert [(home.kind, home.name) for home in homes] == [("relation", "a-beats-c"), ("row", "a"), ("row", "b")]
     assert (meant, blank) == (4, 1)  # own lines, of which the release's is blank
-    homes, meant, blank = coverage.of_claim("1512.03385", Claim("It falls", ["Figure 1, right"]))
+    homes, meant, blank = coverage.of_claim("1512.03385", Claim("It falls", ["Figure 1, right"]), coverage.homes())
     assert ([home.name for home in homes], meant, blank) == (["e"], 1, 0)
 
 
@@ -119,7 +119,7 @@ def test_what_is_whole_stays_whole_and_is_declared(identifier):
     declared, found = exhibits.papers()[identifier].whole, coverage.whole(identifier)
     lost = [
         f"{entry.place.exhibit}, {entry.place.line}"
-        for entry in coverage.of_paper(identifier)
+        for entry in coverage.of_paper(identifier, coverage.homes())
         if entry.is_blank and entry.place.exhibit in declared
     ]
     assert lost == [], "neither row nor reason"

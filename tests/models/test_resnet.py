@@ -42,6 +42,7 @@ IMAGENET_PARAMETERS = [
     ("resnet50", {"shortcut": "B"}, 25_557_032),
     ("resnet101", {"shortcut": "B"}, 44_549_160),
     ("resnet152", {"shortcut": "B"}, 60_192_808),
+    ("resnext101_32x8d", {}, 88_791_336),  # as torchvision documents
     ("resnet18", {"shortcut": "C"}, 12_043_816),
     ("resnet34", {"shortcut": "C"}, 22_716_840),
     ("resnet50", {"shortcut": "C"}, 40_128_552),

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +16,24 @@ StrideOn = Literal["1x1", "3x3"]
 Pad = Literal["end", "both"]
 MakeShortcut = Callable[[int, int, int], nn.Module]
 MakeBlock = Callable[[int, int, int], "Block"]
+
+
+FIRST_STAGE = 256  # output channels of the first stage of bottlenecks
+
+
+class Groups(NamedTuple):
+    """Grouped 3x3 convolutions of bottlenecks (ResNeXt): 32 groups of 8 channels are written `32x8d`.
+
+    Attributes:
+        number: Of groups.
+        width: Channels of a group in the first stage; later stages double them.
+    """
+
+    number: int
+    width: int
+
+
+WHOLE = Groups(1, 64)
 
 
 class PadShortcut(nn.Module):
@@ -104,7 +122,7 @@ class Basic(Block):
 
 
 class Bottleneck(Block):
-    """Convolutions of 1x1, 3x3 and 1x1 (Figure 5, right); the width inside is a quarter of the output.
+    """Convolutions of 1x1, 3x3 and 1x1 (Figure 5, right); the width inside is a quarter of the output, or by groups.
 
     Args:
         inputs: Channels coming in.
@@ -113,17 +131,25 @@ class Bottleneck(Block):
         norm: Makes a norm layer from channels.
         shortcut: Makes the shortcut from inputs, outputs and stride.
         stride_on: Convolution that halves the resolution: the first `1x1` (the paper's) or the `3x3`.
+        groups: Of the 3x3 convolution.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, stride: int, norm: MakeNorm, shortcut: MakeShortcut, stride_on: StrideOn
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        norm: MakeNorm,
+        shortcut: MakeShortcut,
+        stride_on: StrideOn,
+        groups: Groups = WHOLE,
     ) -> None:
         super().__init__()
-        width = outputs // 4
+        width = groups.number * groups.width * outputs // FIRST_STAGE
         first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
         self.conv1 = conv(inputs, width, 1, first)
         self.norm1 = norm(width)
-        self.conv2 = conv(width, width, 3, second)
+        self.conv2 = conv(width, width, 3, second, groups.number)
         self.norm2 = norm(width)
         self.conv3 = conv(width, outputs, 1)
         self.norm3 = norm(outputs)
@@ -163,9 +189,9 @@ def shortcuts(option: Shortcut, pad: Pad, norm: MakeNorm) -> MakeShortcut:
     return make
 
 
-def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
     """A convolution that keeps the size up to its stride; without bias, because a norm layer follows."""
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
 
 
 def refuse_unknown(key: str, value: str, choices: Any) -> None:

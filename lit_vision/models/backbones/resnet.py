@@ -4,7 +4,7 @@ A recipe names a builder: `resnet50`, or `{class_path: …resnet.resnet50, init_
 family share its options; the default is the paper's choice:
 
 - `imagenet_basic`: plain18, plain34, resnet18, resnet34
-- `imagenet_bottleneck`: resnet50, resnet101, resnet152
+- `imagenet_bottleneck`: resnet50, resnet101, resnet152, and resnext101_32x8d of a later paper
 - `cifar`: plain20 … plain110, resnet20 … resnet1202
 """
 
@@ -17,7 +17,7 @@ from torch import nn
 
 from lit_vision.models import norm as norms
 from lit_vision.models.backbones import blocks
-from lit_vision.models.backbones.blocks import Basic, Bottleneck, Pad, Shortcut, StrideOn
+from lit_vision.models.backbones.blocks import Basic, Bottleneck, Groups, Pad, Shortcut, StrideOn
 from lit_vision.models.backbones.residual import ResNet, Stem
 from lit_vision.models.norm import MakeNorm, Norm
 from lit_vision.models.weights import cifar as public_cifar
@@ -66,6 +66,7 @@ def imagenet_basic(
 
 def imagenet_bottleneck(
     depths: Sequence[int],
+    groups: Groups,
     shortcut: Shortcut = "B",
     stride_on: StrideOn = "1x1",
     pool: Pool = "pad",
@@ -79,6 +80,7 @@ def imagenet_bottleneck(
 
     Args:
         depths: Blocks per stage.
+        groups: Of the 3x3 convolutions; one in this paper.
         shortcut: `B` (the paper's), `A` or `C`.
         stride_on: Convolution that halves the resolution: the first `1x1` (the paper's), or the `3x3` ("v1.5", as in
             torchvision, whose weights need it).
@@ -92,9 +94,9 @@ def imagenet_bottleneck(
     blocks.refuse_unknown("stride_on", stride_on, StrideOn)
     make_norm = norms.make(norm)
     make_shortcut = blocks.shortcuts(shortcut, pad, make_norm)
-    block = partial(Bottleneck, norm=make_norm, shortcut=make_shortcut, stride_on=stride_on)
+    block = partial(Bottleneck, norm=make_norm, shortcut=make_shortcut, stride_on=stride_on, groups=groups)
     unfit = "" if shortcut == "B" and stride_on == "3x3" else "theirs have shortcut: B and stride_on: 3x3"
-    public = _torchvision(2 + 3 * sum(depths), unfit, pool=pool, stride_on=stride_on)
+    public = _torchvision(2 + 3 * sum(depths), unfit, groups, pool=pool, stride_on=stride_on)
     net = ResNet(_stem(make_norm, pool), block, depths, (64, 256, 512, 1024, 2048), 2, public, zero_init)
     return _finish(net, frozen_levels, weights)
 
@@ -132,11 +134,12 @@ def cifar(
     return _finish(net, frozen_levels, weights)
 
 
-def _torchvision(depth: int, unfit: str, **options: str) -> Public:
+def _torchvision(depth: int, unfit: str, groups: Groups = blocks.WHOLE, **options: str) -> Public:
     """What torchvision has for one of its depths, and the options that its files do not show."""
     if depth not in (18, 34, 50, 101, 152):
         return Public((torchvision_resnet.LAYOUT,), "", f"torchvision has none of {depth} layers", options)
-    return Public((torchvision_resnet.LAYOUT,), f"ResNet{depth}_Weights", unfit, options)
+    name = f"ResNet{depth}" if groups == blocks.WHOLE else f"ResNeXt{depth}_{groups.number}X{groups.width}D"
+    return Public((torchvision_resnet.LAYOUT,), f"{name}_Weights", unfit, options)
 
 
 def _stem(norm: MakeNorm, pool: Pool) -> Stem:
@@ -173,9 +176,14 @@ plain34 = _named("plain34", "Plain net of 34 layers (Tables 2, 3).", partial(ima
 resnet18 = _named("resnet18", "ResNet-18 (Table 1).", partial(imagenet_basic, (2, 2, 2, 2), True))
 resnet34 = _named("resnet34", "ResNet-34 (Table 1).", partial(imagenet_basic, (3, 4, 6, 3), True))
 
-resnet50 = _named("resnet50", "ResNet-50 (Table 1).", partial(imagenet_bottleneck, (3, 4, 6, 3)))
-resnet101 = _named("resnet101", "ResNet-101 (Table 1).", partial(imagenet_bottleneck, (3, 4, 23, 3)))
-resnet152 = _named("resnet152", "ResNet-152 (Table 1).", partial(imagenet_bottleneck, (3, 8, 36, 3)))
+resnet50 = _named("resnet50", "ResNet-50 (Table 1).", partial(imagenet_bottleneck, (3, 4, 6, 3), blocks.WHOLE))
+resnet101 = _named("resnet101", "ResNet-101 (Table 1).", partial(imagenet_bottleneck, (3, 4, 23, 3), blocks.WHOLE))
+resnet152 = _named("resnet152", "ResNet-152 (Table 1).", partial(imagenet_bottleneck, (3, 8, 36, 3), blocks.WHOLE))
+resnext101_32x8d = _named(
+    "resnext101_32x8d",
+    "ResNeXt-101 of 32 groups of 8 channels, the largest backbone of RetinaNet (1708.02002, Table 2).",
+    partial(imagenet_bottleneck, (3, 4, 23, 3), Groups(32, 8)),
+)
 
 plain20 = _named("plain20", "Plain net of 20 layers for CIFAR (Figure 6, left).", partial(cifar, 3, False))
 plain32 = _named("plain32", "Plain net of 32 layers for CIFAR (Figure 6, left).", partial(cifar, 5, False))

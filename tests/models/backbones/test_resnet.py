@@ -12,7 +12,7 @@ from torch import nn
 from lit_vision.models.backbones import blocks, resnet
 from lit_vision.models.classifier import Classifier
 
-BUILDERS = [name for name, f in inspect.getmembers(resnet, inspect.isfunction) if name.startswith(("plain", "resnet"))]
+BUILDERS = [name for name, f in inspect.getmembers(resnet, inspect.isfunction) if name.startswith(("plain", "resn"))]
 
 
 def parse(name, **options):
@@ -26,6 +26,7 @@ def parse(name, **options):
 def test_all_builders_are_there():
     assert set(BUILDERS) == {
         *("plain18", "plain34", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+        "resnext101_32x8d",
         *("plain20", "plain32", "plain44", "plain56", "plain110"),
         *("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet1202"),
     }
@@ -35,7 +36,7 @@ def test_all_builders_are_there():
 def test_a_plain_string_resolves_to_every_option(name):
     # The resolved recipe spells options out, so that a rerun does not depend on later defaults.
     resolved = parse(name)
-    shortcut = "B" if name in ("resnet50", "resnet101", "resnet152") else "A"
+    shortcut = "B" if name in ("resnet50", "resnet101", "resnet152", "resnext101_32x8d") else "A"
     assert (resolved.shortcut, resolved.norm, resolved.weights, resolved.zero_init) == (shortcut, "bn", None, False)
     assert list(resolved.frozen_levels) == []
 
@@ -45,7 +46,7 @@ def test_a_builder_is_found_where_its_name_says(name):
     builder = getattr(resnet, name)
     assert (builder.__module__, builder.__qualname__) == (resnet.__name__, name)
     depth = re.search(r"\d+", name)[0]
-    assert re.match(rf"(Plain net of {depth} layers|ResNet-{depth}\b)", builder.__doc__)
+    assert re.match(rf"(Plain net of {depth} layers|ResNeX?t-{depth}\b)", builder.__doc__)
     assert not {kind.kind for kind in inspect.signature(builder).parameters.values()} & {
         inspect.Parameter.VAR_KEYWORD,
         inspect.Parameter.VAR_POSITIONAL,

@@ -56,6 +56,7 @@ PARITY = {
     "resnet50": {"stride_on": "3x3"},
     "resnet101": {"stride_on": "3x3"},
     "resnet152": {"stride_on": "3x3"},
+    "resnext101_32x8d": {"stride_on": "3x3"},
 }
 
 
