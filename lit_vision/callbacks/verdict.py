@@ -114,6 +114,7 @@ class Verdict(L.Callback):
             digest=self.digest,
             trained=self.trained,
             members=self.members,
+            altered=_altered(trainer),
             where=row.place,
             value=figures.get(row.metric),
             expected=row.value,
@@ -152,6 +153,12 @@ def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
     """Figures of a phase; None where there was nothing to measure, as JSON has no NaN."""
     named = {name: float(value) for name, value in figures.items() if name.startswith(prefix) and value is not None}
     return {name: value if math.isfinite(value) else None for name, value in named.items()}
+
+
+def _altered(trainer: L.Trainer) -> str:
+    """What the protocol changed in the network before it looked."""
+    protocol = getattr(trainer.lightning_module, "protocol", None)
+    return str(getattr(protocol, "alters", ""))
 
 
 def _data(data: Any) -> dict[str, Any]:
@@ -212,6 +219,8 @@ def _remarks(result: Result, experiment: Experiment) -> Iterator[str]:
         yield f"the paper's {result.printed.told()}"
     if result.trained:
         yield f"weights of {result.trained.run}: {result.trained.recipe or 'unknown'}, {result.trained.steps:,} steps"
+    if result.altered:
+        yield f"the network as tested: {result.altered}"
     if result.changed:
         yield f"stand-in, because it changes {', '.join(result.changed)}"
     if row and result.split and result.split != row.split:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import lightning as L
@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_vision.data import shared
 from lit_vision.data.pipelines import sampler
 from lit_vision.data.pipelines.pipeline import Pipeline, Place, Sized
-from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
+from lit_vision.data.pipelines.sampler import EvalBatches, SampledBatches, TrainBatches
 from lit_vision.errors import InputError
 from lit_vision.types import Batch
 
@@ -234,6 +234,33 @@ class DataModule(L.LightningDataModule, Generic[S]):
         batches = self._eval_batches(split)
         self.tested = batches.batches
         return self.pipeline.eval_loader(split, batches, self.num_workers)
+
+    def training_images(self, network: Any, images: int, batch: int) -> Iterator[Tensor]:
+        """This process's share of a fixed choice of training images, on its device and augmented as in training.
+
+        Neither the run's seed nor the number of processes changes the choice or an augmentation, and where training
+        stands is not touched.
+
+        Args:
+            network: Has `normalise`, for augmentations of normalised images.
+            images: How many, of all processes; fewer where there are fewer.
+            batch: Images of one batch.
+
+        Yields:
+            What the network takes, [batch, 3, H, W].
+
+        Raises:
+            InputError: If there is not one whole batch.
+        """
+        train = self.splits["train"]
+        if len(train) < batch:
+            raise InputError(f"{len(train)} training images are no whole batch of {batch}; ask for smaller batches")
+        batches = SampledBatches(len(train), batch, images // batch, *self._place_in_world())
+        loader = self.pipeline.train_loader(train, batches, 0, self.num_workers)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        for number, loaded in zip(batches.share, loader, strict=True):
+            there = self.transfer_batch_to_device(loaded, device, 0)
+            yield self.pipeline.augment(there.images, Place(0, number, 0, batch), network.normalise)
 
     def on_after_batch_transfer(self, batch: Batch[Any], dataloader_idx: int) -> Batch[Any]:
         """Augments training batches on the device."""

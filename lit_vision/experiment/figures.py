@@ -67,7 +67,8 @@ SIGNALS = _group("higher", "", "smallest_variance", "smallest_gradient") | _grou
 COSTS = _group("near", "1e9", "multiply_adds") | _group("near", "1e6", "parameters")
 RECTIFIERS = _group("near", "", "slope_below", "slope_above")
 DEVIATIONS = _group("near", "", "std", "attenuation")
-ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | RECTIFIERS | DEVIATIONS
+LEARNED = _group("near", "", "slope")
+ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | RECTIFIERS | DEVIATIONS | LEARNED
 
 VOCABULARY: Group = ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | SLOPES | TIMES | ANALYSES
 

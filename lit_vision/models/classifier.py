@@ -6,9 +6,11 @@ from lit_vision.models import activation as activations
 from lit_vision.models.activation import Activation
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.heads.classes import GlobalAverage, MakeHead
+from lit_vision.models.initialise import Init
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.weights import classifiers as weight_files
 from lit_vision.models.weights.preprocessing import Preprocessing
+from lit_vision.types import Features
 
 
 class Classifier(nn.Module):
@@ -20,6 +22,7 @@ class Classifier(nn.Module):
         normalise: None starts with ImageNet's mean and standard deviation and takes the data's when a run starts.
         head: Makes the head from channels and classes; None is the ResNets', a global average and one layer.
         activation: Rectifier of every layer of backbone and head; None leaves them as they are.
+        init: How all weights start; None leaves backbone and head as they were made.
         weights: File or torchvision name (see `models/weights`) for backbone and head. A file of another number of
             classes fills all but the last layer and says so in a warning.
 
@@ -41,6 +44,7 @@ class Classifier(nn.Module):
         normalise: Normalise | None = None,
         head: MakeHead | None = None,
         activation: Activation | None = None,
+        init: Init | None = None,
         weights: str | None = None,
     ) -> None:
         super().__init__()
@@ -52,6 +56,8 @@ class Classifier(nn.Module):
         self.fc = (head or GlobalAverage)(backbone.channels[self.level], num_classes)
         if activation is not None:
             activations.replace(self, activation)
+        if init is not None:
+            init.fill(self)
         if weights is not None:
             self.expects = weight_files.load(weights, backbone, self.fc)
 
@@ -84,4 +90,5 @@ class Classifier(nn.Module):
         return self.fc.dense(self._maps(images, sizes))
 
     def _maps(self, images: Tensor, sizes: Tensor | None) -> Tensor:
-        return self.backbone(self.normalise(images, sizes))[self.level]
+        features: Features = self.backbone(self.normalise(images, sizes))
+        return features[self.level]

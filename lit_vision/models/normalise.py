@@ -27,6 +27,7 @@ class Normalise(nn.Module):
         InputError: The values have another shape, or lie outside their range.
     """
 
+    any_shape = ("mean", "std")  # what a checkpoint's values may differ in: see `_load_from_state_dict`
     mean: Tensor
     std: Tensor
     scale: Tensor

@@ -49,7 +49,7 @@ class Dense(ClassProtocol):
         shape = list(images.shape[-2:])
         if all(size == shape for size in sizes.tolist()):
             return self._score(network, images)
-        alone = zip(images.split(1), sizes.tolist(), strict=True)
+        alone = zip(torch.split(images, 1), sizes.tolist(), strict=True)
         return torch.cat([self._score(network, image[:, :, :height, :width]) for image, (height, width) in alone])
 
     def views(self, images: Tensor) -> Iterator[Tensor]:

@@ -166,17 +166,22 @@ def refuse_other_classes(theirs: Sequence[str] | None, ours: Sequence[str], path
 
 
 def refuse_other_network(state: Mapping[str, Tensor], model: nn.Module, path: str) -> None:
-    """Checks that weights belong to a network: every name, every shape.
+    """Checks that weights belong to a network: every name, and every shape unless any fits (`Normalise`).
 
     Raises:
         InputError: Names the first parameter that is missing, unknown or of another shape.
     """
     own = model.state_dict()
+    free = [
+        f"{prefix}.{name}" if prefix else name
+        for prefix, part in model.named_modules()
+        for name in getattr(part, "any_shape", ())
+    ]
     told = next(
         (
             f"{name} is {list(state[name].shape)} there and {list(value.shape)} here"
             for name, value in own.items()
-            if name in state and state[name].shape != value.shape
+            if name in state and name not in free and state[name].shape != value.shape
         ),
         None,
     )

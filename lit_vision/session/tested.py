@@ -11,6 +11,7 @@ from lit_vision import console, launch
 from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
 from lit_vision.callbacks.gallery import Gallery
+from lit_vision.callbacks.guesses import GuessFiles
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
 from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.verdict import Verdict
@@ -100,6 +101,7 @@ def _writers(test: Test, config: Config) -> list[L.Callback]:
     stand_in = any(member.stand_in for member in test.members)
     return [
         DetectionFiles(path),
+        GuessFiles(path),
         Gallery(path),
         Diagnosis(path),
         Verdict(

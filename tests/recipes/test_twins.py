@@ -38,9 +38,27 @@ PHOTOS = (
     *("--data.pipeline.crop", "32", "--data.pipeline.short_side", "36"),
 )
 
+# Maps of the rectifier networks have to hold the bins of their SPP: 6 cells for the small nets, 7 for the large ones.
+# Narrow fully connected layers, for those of the paper are 73 to 252 million parameters.
+# Ten views of every image are most of the time: the test is by them, and nothing is validated before.
+SCHEDULE = ("--model.schedule.interval", "3", "--trainer.val_check_interval", "3")
+SMALL = (
+    *("--data.pipeline.low", "90", "--data.pipeline.high", "90", "--data.pipeline.crop", "80"),
+    *("--data.pipeline.short_side", "90", "--data.pipeline.test_crop", "90", "--protocol.size", "80"),
+    *("--model.network.head.width", "1024", *SCHEDULE),
+)
+LARGE = (
+    *("--data.pipeline.low", "120", "--data.pipeline.high", "140", "--data.pipeline.crop", "112"),
+    *("--data.pipeline.short_side", "120", "--data.pipeline.test_crop", "120", "--protocol.size", "112"),
+    *("--model.network.head.width", "512", *SCHEDULE),
+)
+RECTIFIERS = {"rectifiers/small": SMALL, "rectifiers/large": LARGE}
+
 BY_DEFAULT = {
     "resnet/cifar10": ("resnet-20", "plain-20", "resnet-110", "resnet-20 on 45k"),
     "resnet/imagenet": ("plain-18", "resnet-34 C", "resnet-50"),
+    "rectifiers/small": ("PReLU, channel-wise", "14 layers, Xavier"),
+    "rectifiers/large": (),  # a minute each
 }
 
 
@@ -53,8 +71,18 @@ def rows(recipe):
     ]
 
 
+def of_rectifiers(chosen, by_default):
+    """Recipe and row of the rectifiers paper; those that do not run by default marked."""
+    return [
+        pytest.param(recipe, row, marks=() if row in by_default else pytest.mark.slow)
+        for recipe in RECTIFIERS
+        for row, entry in recipes.read_card(recipe).rows.items()
+        if chosen(entry)
+    ]
+
+
 def losses(command, recipe, row, root, extra=()):
-    command("fit", "--config", recipe, "--row", row, "--data.root", root, *extra, *CUT, "--run", "run")
+    command("fit", "--config", recipe, "--row", row, "--data.root", root, *CUT, *extra, "--run", "run")
     result = json.loads(Path("run/result.json").read_text())
     assert result["verdict"] == "stand-in"
     assert 0 <= result["figures"]["test/error"] <= 100
@@ -86,3 +114,33 @@ def test_cifar(command, monkeypatch, tmp_path, row):
 @pytest.mark.parametrize("row", rows("resnet/imagenet"))
 def test_imagenet(command, tmp_path, row):
     check(command, "resnet/imagenet", row, imagenet.class_folders(tmp_path / "twin"), PHOTOS)
+
+
+TRAINED = of_rectifiers(lambda entry: entry.trains, sum((BY_DEFAULT[recipe] for recipe in RECTIFIERS), ()))
+TESTED = of_rectifiers(lambda entry: entry.weights_of, ("slopes, channel-wise",))
+
+
+def rectifier_twin(tmp_path):
+    return imagenet.class_folders(tmp_path / "twin", {"train": 2, "val": 1})
+
+
+@pytest.mark.parametrize(("recipe", "row"), TRAINED)
+def test_rectifiers(command, tmp_path, recipe, row):
+    check(command, recipe, row, rectifier_twin(tmp_path), RECTIFIERS[recipe])
+
+
+@pytest.mark.parametrize(("recipe", "row"), TESTED)
+def test_rectifiers_by_another_look(command, tmp_path, recipe, row):
+    """Dense testing at the row's number of scales, and learned slopes, of a training of two steps."""
+    entry, root = recipes.read_card(recipe).rows[row], rectifier_twin(tmp_path)
+    losses(command, recipe, entry.weights_of, root, RECTIFIERS[recipe])
+    scales = () if entry.analysis else ("--protocol.scales", str([112, 128, 144][: len(dense_scales(entry))]))
+    command("test", "--config", recipe, "--row", row, "--run", "run", *scales)
+    (file,) = Path("run").glob("*/*/result.json")
+    result = json.loads(file.read_text())
+    assert set(entry.also) | {result["metric"]} <= set(result["figures"])
+    assert all(value is not None and value >= 0 for value in result["figures"].values())
+
+
+def dense_scales(entry):
+    return entry.set["protocol"]["init_args"]["scales"]

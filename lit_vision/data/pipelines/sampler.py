@@ -118,6 +118,34 @@ class TrainBatches:
             yield [Draw(epoch, index) for index in indices.tolist()]
 
 
+class SampledBatches(TrainBatches):
+    """The first whole batches of one order, dealt to ranks like evaluation's: batch `b` to rank `b % world_size`.
+
+    A fixed choice of training images, the same for each run: the order does not follow the run's seed.
+
+    Args:
+        num_samples: Size of the training set.
+        batch_size: Images per batch and process.
+        count: Batches of all ranks; fewer where there are fewer.
+        rank: This process.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, num_samples: int, batch_size: int, count: int, rank: int = 0, world_size: int = 1) -> None:
+        super().__init__(num_samples, batch_size)
+        self.share = range(rank, min(count, num_samples // batch_size), world_size)
+
+    def __len__(self) -> int:
+        """Batches of this rank."""
+        return len(self.share)
+
+    def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """Epoch (always 0) and sample indices of each batch of this rank, int64 [batch_size]."""
+        order = self.order(0)
+        for number in self.share:
+            yield 0, order[number * self.batch_size : (number + 1) * self.batch_size]
+
+
 class EvalBatches:
     """Whole batches of fixed content, dealt to ranks: batch `b` to rank `b % world_size`.
 

@@ -74,7 +74,7 @@ class SPP(ClassHead):
         height, width = self.windows(maps)
         sums = []
         sizes = [self.channels * count**2 for count in self.bins]
-        for count, weight in zip(self.bins, self.fc1.layer.weight.split(sizes, 1), strict=True):
+        for count, weight in zip(self.bins, torch.split(self.fc1.layer.weight, sizes, 1), strict=True):
             side, stride = bin_of(self.window, count)
             kernel = weight.unflatten(1, (self.channels, count, count))
             sums.append(F.conv2d(F.max_pool2d(maps, side, 1), kernel, dilation=stride)[:, :, :height, :width])
@@ -139,6 +139,6 @@ def _pool(maps: Tensor, count: int) -> Tensor:
     return F.max_pool2d(maps, (high, wide), (down, right))
 
 
-def _pointwise(maps: Tensor, layer: nn.Linear) -> Tensor:
+def _pointwise(maps: Tensor, layer: nn.Conv2d | nn.Linear) -> Tensor:
     """A fully connected layer at every position."""
     return F.conv2d(maps, layer.weight[:, :, None, None], layer.bias)
