@@ -30,6 +30,11 @@ def test_a_level_that_is_never_reached_has_no_step():
     assert figures["first_step/plain-56"] != figures["first_step/plain-56"]  # NaN: `result.json` has null
 
 
+def test_a_level_may_be_training_s():
+    figures = Curves(level=10, reached_by="train").look([SHALLOW, DEEP]).figures
+    assert (figures["first_step/plain-20"], figures["first_step/plain-56"]) == (30.0, 50.0)
+
+
 def test_training_is_thin_and_dashed_and_validation_bold():
     (axes,) = Curves(limits=(0, 20)).draw(Curves().look([SHALLOW, DEEP]), "Figure 1").axes
     train, val = axes.lines[:2]
