@@ -1,5 +1,6 @@
 """One object from its plain configuration, outside the command line: how a checkpoint rebuilds its network."""
 
+import copy
 from argparse import ArgumentError
 from typing import Any
 
@@ -21,7 +22,7 @@ def part(kind: Any, config: Any, **arguments: Any) -> Any:
         InputError: If the configuration does not build such an object.
     """
     path = compose.class_path(config)
-    given = (config.get("init_args") or {}) if compose.is_part(config) else {}
+    given = copy.deepcopy((config.get("init_args") or {}) if compose.is_part(config) else {})  # parsing changes lists
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("part", type=kind)
     try:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from lit_vision.experiment import claims as fixed
-from lit_vision.experiment import coverage, exhibits, recipes
+from lit_vision.experiment import coverage, exhibits, recipes, relations
 from lit_vision.report import claims_page, coverage_page, markdown
 from lit_vision.runs import claim_runs, claim_verdicts
 from lit_vision.runs import folder as runs
@@ -460,6 +460,113 @@ def claims():
     return markdown.render(claims_page.document(family, family, HERE / "claims"), HERE)
 
 
+def figures():
+    found = lines("figures")
+    costs = [entry for entry in found if entry["metric"] == "analysis/multiply_adds"]
+    formulas = [entry for entry in found if entry["of"].startswith("rectifiers/variance")]
+    cost_table = table(
+        ["row", "multiply-adds (1e9)", "printed", "verdict", "parameters (1e6)"],
+        [
+            (
+                *(entry["of"], f"{entry['figures'][entry['metric']]:.3f}", printed(entry, entry["metric"])),
+                *(entry["verdicts"][entry["metric"]], f"{entry['figures']['analysis/parameters']:.2f}"),
+            )
+            for entry in costs
+        ],
+    )
+    number_table = table(
+        ["row", "figure", "here", "printed", "verdict"],
+        [
+            (entry["of"], name, f"{entry['figures'][name]:.5g}", printed(entry, name), verdict)
+            for entry in formulas
+            for name, verdict in entry["verdicts"].items()
+        ],
+    )
+    pictures = "\n\n".join(f"![{caption}](pictures/{name}.png)" for name, caption in DRAWN.items())
+    slope = next(
+        e["figures"][e["metric"]] for e in found if e["of"] == "resnet/cifar10: signals of plain-56 at the start"
+    )
+    return FIGURES.format(
+        costs=cost_table,
+        relations=held(found),
+        numbers=number_table,
+        pictures=pictures,
+        growth=100 * (2**slope - 1),
+    )
+
+
+def printed(entry, name):
+    """What the paper prints of a figure."""
+    recipe, _, row = entry["of"].partition(": ")
+    said = recipes.read_card(recipe).row(row)
+    value = said.value if name == said.metric else said.also.get(name)
+    return "-" if value is None else f"{value:g}"
+
+
+def held(found):
+    """Relations of the recipes that these analyses decide, as a table."""
+    by_row = {entry["of"]: entry for entry in found if not entry["changed"]}
+    decided = []
+    for recipe in dict.fromkeys(name.partition(": ")[0] for name in by_row):
+        for relation in recipes.read_card(recipe).relations:
+            judged = relations.judge(relation.expr, lambda reference, recipe=recipe: of_row(by_row, recipe, reference))
+            if judged.word != "not run":
+                decided.append((recipe, relation.id, relation.claim or "-", relation.where, judged.word))
+    return table(["recipe", "relation", "claim", "where", "verdict"], decided)
+
+
+def of_row(by_row, recipe, reference):
+    """A figure of a row by its seed; of what is printed by none."""
+    if reference.printed:
+        return {None: recipes.read_card(reference.recipe or recipe).printed(reference)}
+    entry = by_row.get(f"{reference.recipe or recipe}: {reference.row}")
+    figure = entry and entry["figures"].get(reference.metric or entry["metric"])
+    return {} if figure is None else {entry["seed"]: figure}
+
+
+DRAWN = {
+    "rectifiers_variance_figure_1": "ReLU and PReLU from -3 to 3, each by its own code (rectifiers, Figure 1)",
+    "rectifiers_variance_gradient_of_a_constant_deviation": "ten layers: standard deviations, and the gradient",
+    "resnet_costs_34_layers": "multiply-adds of each layer of ResNet-34; the bars of equal height are the design rule",
+    "resnet_costs_bottleneck": "multiply-adds of each layer of a bottleneck (Figure 5, right)",
+    "resnet_cifar10_signals_of_plain-56_at_the_start": "variance and gradients in plain-56 before the first step",
+    "cifar10_jpeg_figure_6_left": "training error of plain-20 and plain-56, 1,500 iterations",
+    "cifar10_jpeg_figure_6_middle": "training error of ResNet-20 and ResNet-56, 1,500 iterations",
+}
+
+FIGURES = """# Figures of the papers, drawn here
+
+Every picture on this page is the plot of an analysis, drawn from the files of this folder by
+`python docs/results/figures.py draw`. What stands on no training is at the paper's own size. Curves, responses and
+signals are at stand-in scale; compare them with one another only.
+
+```
+lit-vision test --config resnet/costs --row "34 layers"
+lit-vision test --config rectifiers/variance --row "Figure 1"
+lit-vision test --config rectifiers/variance --row "standard deviations"
+```
+
+## Costs (ResNet, Table 1, Figures 3 and 5; rectifiers, Table 3)
+
+{costs}
+
+{relations}
+
+## Standard deviations and shapes (rectifiers, Section 2.2 and Figure 1)
+
+{numbers}
+
+## Pictures
+
+The error curves of Figure 6 are those of [CIFAR-10 (JPEG)](cifar10_jpeg.md), first seed, 1,500 iterations in place of
+64,000: training thin and dashed, and the test error at the end as a dot, for these runs did not validate on the way.
+The signals are of plain-56 as its recipe starts, on 128 test images of CIFAR-10 (JPEG): the norm of the gradient grows
+by {growth:.0f} % per layer on its way back, and does not vanish.
+
+{pictures}
+"""
+
+
 PAGES = {
     "cifar10_jpeg": cifar10_jpeg,
     "trainers": trainers,
@@ -472,6 +579,7 @@ PAGES = {
     "reliability": reliability,
     "digits_sweep": digits_sweep,
     "claims": claims,
+    "figures": figures,
 }
 
 

@@ -19,12 +19,13 @@ class Curves(Analysis):
     """Training and validation error along training, as the runs logged them; no network is built and no image read.
 
     Where a recipe validates on the test split, as for CIFAR, the validation error is the paper's test error. Figures
-    of each run: the last `train_error` and `val_error`; `first_step`, the iteration at which the validated error is
-    first at or below `level`; and `above`, the share, in percent, of the iterations logged by both at which the
-    training error is above that of the row's first run.
+    of each run: the last `train_error` and `val_error`; `first_step`, the iteration at which an error is first at
+    or below `level`; and `above`, the share, in percent, of the iterations logged by both at which the training error
+    is above that of the row's first run.
 
     Args:
         level: Error in percent.
+        reached_by: Whose: the validated one, or training's, which is logged more often.
         limits: Lowest and highest error of the plot; as the data need it if None.
         panels: `one` for all curves, or `two`: training left, validation right (Figure 1).
     """
@@ -34,10 +35,12 @@ class Curves(Analysis):
     def __init__(
         self,
         level: float = 10.0,
+        reached_by: Literal["val", "train"] = "val",
         limits: tuple[float, float] | None = None,
         panels: Literal["one", "two"] = "one",
     ) -> None:
         self.level = level
+        self.reached_by = reached_by
         self.limits = limits
         self.panels = panels
 
@@ -56,7 +59,7 @@ class Curves(Analysis):
         return Findings(by_row(figures) | above, by_row(curves))
 
     def _figures(self, curves: Mapping[str, Array]) -> dict[str, float]:
-        reached = curves["val_steps"][curves["val"] <= self.level]
+        reached = curves[f"{self.reached_by}_steps"][curves[self.reached_by] <= self.level]
         return {
             "train_error": float(curves["train"][-1]),
             "val_error": float(curves["val"][-1]),
@@ -105,5 +108,6 @@ def _share_above(found: Mapping[str, Array], reference: Mapping[str, Array]) -> 
 def _plot(axes: Axes, findings: Findings, curve: str, row: str, **style: Any) -> None:
     steps = findings.series(f"{curve}_steps")[row]
     many = max(values[-1] for values in findings.series("train_steps").values()) >= MANY
-    axes.plot(steps / MANY if many else steps, findings.series(curve)[row], **style)
+    marker = "o" if len(steps) == 1 else None  # a run that was validated at its end alone
+    axes.plot(steps / MANY if many else steps, findings.series(curve)[row], marker=marker, **style)
     axes.set_xlabel("iterations (1e4)" if many else "iterations")

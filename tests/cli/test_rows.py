@@ -15,9 +15,14 @@ from lit_vision.data.digits import Digits
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.ops import probability
 from lit_vision.protocols.crops import TenCrop
+from lit_vision.report import collect
+from lit_vision.report.dashboard import pictures
 
 RECIPE = ("--config", "quickstart/digits")
-SHORT = ("--trainer.max_steps", "8", "--trainer.val_check_interval", "8", "--trainer.logger", "false")
+SHORT = (
+    *("--trainer.max_steps", "8", "--trainer.val_check_interval", "8", "--trainer.log_every_n_steps", "4"),
+    *("--trainer.logger", "false"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +166,77 @@ def test_responses_are_measured_before_the_nonlinearity(command, seeds, logged):
     assert logged["responses/plot"] == folder / "plot.png"
     with Image.open(folder / "plot.png") as plot:
         assert plot.size == (960, 750)
+
+
+def test_an_analysis_of_several_runs_has_a_folder_of_its_own(command, seeds):
+    command("test", *RECIPE, "--row", "curves")
+    (folder,) = Path("runs/quickstart/digits/curves").iterdir()
+    found = result(folder)
+    assert [member["seed"] for member in found["members"]] == [1, 2, 3]
+    assert (found["trained"], found["steps"], found["data"]) == (None, 0, {})  # no image was read
+    assert (found["changed"], found["stand_in"]) == ({"trainer.max_steps": 8}, True)
+    for seed in (1, 2, 3):
+        own = result(seeds / f"2026-{seed}")["figures"]
+        assert found["figures"][f"analysis/train_error/digits (seed {seed})"] == own["train/error"]
+    assert found["value"] == found["figures"]["analysis/val_error/digits (seed 1)"]
+    assert found["figures"]["analysis/first_step/digits (seed 1)"] is None  # 5 % is not reached in eight steps
+    state = json.loads((folder / "run.json").read_text())
+    assert (state["recipe"], state["row"]) == ("quickstart/digits", "curves")
+    assert {file.name for file in folder.iterdir()} == {
+        *("arrays.npz", "config.yaml", "plot.png", "result.json", "run.json")
+    }
+    assert len(pictures.plots(collect.read(folder))) == 1
+    assert "analysis/val_error/digits (seed 3)" in command.out
+    told = command.error("test", *RECIPE, "--row", "curves", "--run", folder)
+    assert told == f"error: --run {folder} is a run already; row 'curves' needs a folder of its own"
+
+
+def test_a_row_with_an_analysis_alone_trains_nothing(command):
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        command("test", *RECIPE, "--row", "signals at the start", "--seed_everything", seed, "--run", folder)
+    first, again, other = (result(folder) for folder in "abc")
+    assert first["figures"] == again["figures"] != other["figures"]
+    assert first["figures"]["analysis/smallest_variance"] == pytest.approx(1, rel=0.01)
+    assert (first["trained"], first["members"], first["seed"], other["seed"]) == (None, [], 1, 2)
+    assert (first["changed"], first["stand_in"], first["verdict"]) == ({}, False, "no number printed")
+    assert first["data"]["name"] == "Digits"
+    assert len(np.load("a/arrays.npz")["gradient"]) == 19
+    assert not Path("runs").exists()
+
+
+def test_costs_are_judged_by_the_printed_ones_without_images_or_weights(command):
+    for row in ("34 layers", "34 layers, plain"):
+        command("test", "--config", "resnet/costs", "--row", row)
+    assert "relation shortcuts-are-free: holds" in command.out
+    (folder,) = Path("runs/resnet/costs/34-layers").iterdir()
+    found = result(folder)
+    assert (found["value"], found["verdict"]) == (3.644493824, "reproduced")
+    assert found["figures"]["analysis/parameters"] == 21.623848
+    assert (found["data"], found["split"], found["stand_in"]) == ({}, "", False)
+
+
+def test_every_figure_of_a_formula_is_judged(command):
+    command("test", "--config", "rectifiers/variance", "--row", "standard deviations", "--run", "std")
+    assert set(result("std")["verdicts"].values()) == {"reproduced"}
+    assert len(result("std")["verdicts"]) == 4
+    assert "analysis/std/512      0.021 (tolerance 0.0005)  0.02083    reproduced" in command.out
+
+
+@pytest.mark.parametrize(
+    ("analysis", "told"),
+    [
+        ("responses.Responses", "row 'he': SignalPropagation has no network that an analysis could look at"),
+        ("curves.Curves", "analysis Curves: 'he' has logged no train/error; name rows that train by `members`"),
+    ],
+)
+def test_an_analysis_that_does_not_fit_its_row_is_told(command, analysis, told):
+    command("recipes", "cp", "rectifiers/variance", "mine.yaml")
+    text = Path("mine.yaml").read_text()
+    where = "      default: true\n"
+    assert text.count(where) == 1
+    Path("mine.yaml").write_text(text.replace(where, f"{where}      analysis: lit_vision.analyses.{analysis}\n"))
+    assert command.error("test", "--config", "mine.yaml", "--run", "x") == f"error: {told}"
+    assert not Path("x").exists()
 
 
 @pytest.mark.parametrize(

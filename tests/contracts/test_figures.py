@@ -11,7 +11,12 @@ from torchmetrics import Metric
 
 from lit_vision import analyses, metrics, tasks
 from lit_vision.analyses.base import Analysis
+from lit_vision.analyses.costs import Costs
+from lit_vision.analyses.curves import Curves
+from lit_vision.analyses.deviations import Deviations
 from lit_vision.analyses.responses import Responses
+from lit_vision.analyses.shapes import Shapes
+from lit_vision.analyses.signals import Signals
 from lit_vision.errors import InputError
 from lit_vision.experiment import card, figures
 from lit_vision.metrics.coco import CocoAP
@@ -24,6 +29,7 @@ from lit_vision.tasks.classification import Classification
 from lit_vision.tasks.detection import Detection
 from lit_vision.tasks.signal import SignalPropagation
 from lit_vision.types import Batch
+from tests.analyses import subjects
 
 
 def declared(name, group):
@@ -55,18 +61,31 @@ def test_every_task_declares_what_it_logs():
         assert task.logs.items() <= figures.VOCABULARY.items()
 
 
-def test_every_analysis_declares_what_it_logs():
-    found = set(classes_of(analyses, Analysis)) - {Analysis}
-    assert found == {Responses}
-    for analysis in found:
-        assert analysis.logs
-        assert analysis.logs.items() <= figures.VOCABULARY.items()
+LOG = [{"step": 1, "train/error": 90.0}, {"step": 1, "val/error": 80.0}]
+ANALYSES = {
+    Costs: (Costs(), ["a"]),
+    Curves: (Curves(), ["a", "b"]),
+    Deviations: (Deviations([64, 128]), ["a"]),
+    Responses: (Responses(), ["a", "b"]),
+    Shapes: (Shapes([torch.nn.ReLU(), torch.nn.PReLU()]), ["a"]),
+    Signals: (Signals(), ["a"]),
+}
 
 
-def test_all_that_an_analysis_finds_is_declared():
-    batch = Batch(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([[8, 8]] * 2), torch.zeros(2))
+def test_every_analysis_is_looked_at_here():
+    found = {kind for kind in classes_of(analyses, Analysis) if not inspect.isabstract(kind)}
+    assert found == ANALYSES.keys()
+
+
+@pytest.mark.parametrize("kind", ANALYSES, ids=lambda kind: kind.__name__)
+def test_an_analysis_finds_what_it_declares_and_nothing_else(kind):
+    analysis, rows = ANALYSES[kind]
+    batch = Batch(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([[8, 8]] * 2), torch.tensor([0, 1]))
     net = Classifier(resnet20(), num_classes=10).eval()
-    assert Responses().look(net, iter([batch])).figures.keys() == Responses.logs.keys()
+    found = analysis.look([subjects.of(net, [batch], (8, 8), LOG, row) for row in rows])
+    assert {name.partition("/")[0] for name in found.figures} == kind.logs.keys()
+    assert kind.logs.items() <= figures.VOCABULARY.items()
+    assert all(declared(f"analysis/{name}", kind.logs) for name in found.figures)
 
 
 @pytest.mark.parametrize("metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000))], ids=lambda m: type(m).__name__)

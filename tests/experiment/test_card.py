@@ -50,6 +50,26 @@ def test_bad_cards_are_told_with_file_and_key(content, message):
         card.parse(content, "f.yaml")
 
 
+CURVES = {"class_path": "lit_vision.analyses.curves.Curves"}
+
+
+def test_an_analysis_stands_on_weights_on_members_or_on_nothing():
+    rows = {
+        "a": {"claim": "c", "default": True},
+        "weights": {"claim": "c", "weights_of": "a", "analysis": CURVES},
+        "members": {"claim": "c", "members": [{"row": "a"}], "analysis": CURVES},
+        "alone": {"claim": "c", "analysis": CURVES},
+        "other": {"claim": "c", "set": {"model.a": 1}},
+    }
+    parsed = card.parse({"rows": rows}, "f.yaml")
+    assert [name for name, row in parsed.rows.items() if row.trains] == ["a", "other"]
+
+
+def test_what_is_quoted_is_not_analysed():
+    with pytest.raises(InputError, match=r"^f.yaml: card.rows.a is quoted and never runs; leave out analysis$"):
+        card.parse({"rows": {"a": {"value": 1, "quoted": "others'", "analysis": CURVES}}}, "f.yaml")
+
+
 def test_relation_ids_are_unique():
     twice = {"rows": {"a": {"value": 1, "default": True}}, "relations": [{"id": "x", "expr": "row('a') > 1"}] * 2}
     with pytest.raises(InputError, match="has the id 'x' twice"):

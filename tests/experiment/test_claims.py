@@ -79,6 +79,10 @@ def test_messages_name_file_and_key(changes, message):
             "arms.b: row 'mean of three' of quickstart/digits is of no single training",
         ),
         (
+            {"recipe": "quickstart/digits", "row": "signals at the start"},
+            "arms.b: row 'signals at the start' of quickstart/digits is of no single training",
+        ),
+        (
             {"recipe": "quickstart/digits", "row": "centre crop"},
             "trains nothing; say by `on` whose weights",
         ),
