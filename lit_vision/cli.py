@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lit_vision import nearest, terminal
+from lit_vision import errors, launch, nearest, terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.flush()
         return code
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if launch.is_first_here() or not error.alike:
+            print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -129,7 +130,8 @@ def _train(verb: str, arguments: list[str]) -> int:
     if sections or {"-h", "--help"} & flags:
         return _help(verb, request.resolve(asked) if asked.configs else None, sections)
     # Typos are reported before the seconds that importing torch takes.
-    experiment = request.resolve(asked)
+    with errors.alike():
+        experiment = request.resolve(asked)
     if "--print_config" in flags:
         from lit_vision.session import quiet, resolution, saved
 

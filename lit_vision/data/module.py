@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lit_vision import errors
 from lit_vision.data import shared
 from lit_vision.data.pipelines import sampler
 from lit_vision.data.pipelines.pipeline import Pipeline, Place, Sized
@@ -183,6 +184,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
             )
         return steps
 
+    @errors.alike()
     def setup(self, stage: str | None = None) -> None:
         """Reads and splits the data, once."""
         if self.splits:

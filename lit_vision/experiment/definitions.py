@@ -1,4 +1,4 @@
-"""Where classes and functions are defined, found by parsing files: torch would take seconds to import. No torch here."""
+"""Where classes and functions are defined, by parsing files: torch would take seconds to import. No torch here."""
 
 import ast
 import functools

@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from lit_vision import console, launch
+from lit_vision import console, errors, launch
 from lit_vision.callbacks import preemption, provenance
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.coverage import Coverage
@@ -51,15 +51,17 @@ def main(asked: Request, experiment: Experiment) -> int:
     quiet.calm()
     with preemption.leaving_at_once():
         try:
-            check.names(experiment)
+            with errors.alike():
+                check.names(experiment)
             if rows.stands_on_others(asked, experiment):
                 return rows.run(asked, experiment, Session)
             if listed := listed_stages.of(experiment):
                 from lit_vision.session import stages  # it runs sessions, one after the other
 
                 return stages.run(asked, experiment, listed)
-            limits.refuse(experiment, asked.verb == "fit")
-            limits.refuse_unknown_hardware(experiment)
+            with errors.alike():
+                limits.refuse(experiment, asked.verb == "fit")
+                limits.refuse_unknown_hardware(experiment)
             return Session(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
@@ -94,6 +96,7 @@ class Session:
         part_of: The stages around it.
     """
 
+    @errors.alike()
     def __init__(self, asked: Request, experiment: Experiment, part_of: PartOf | None = None) -> None:
         self.request = asked
         self.experiment = experiment
@@ -116,7 +119,8 @@ class Session:
         for line in self.experiment.dropped:
             console.say(f"dropped with its class: {line}")
         if self._keeps_files():
-            self.folder = folders.find(self.request, self.experiment, self.saved)
+            with errors.alike():
+                self.folder = folders.find(self.request, self.experiment, self.saved)
             if self.folder.finished and self.training:
                 _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
                 return 0
@@ -129,9 +133,11 @@ class Session:
     def _run(self) -> int:
         is_new = bool(self.folder and not self.folder.state)
         if self.folder:
-            self._attach(self.folder)
+            with errors.alike():
+                self._attach(self.folder)
         try:
-            self._build()
+            with errors.alike():
+                self._build()
             if self.folder and self.place:
                 self._start(self.folder, self.place)
             content = saved.in_folder(self.experiment, self.saved)

@@ -4,7 +4,10 @@ import logging
 
 import pytest
 
-from lit_vision.session import quiet
+from lit_vision.data.coco import CocoFormat
+from lit_vision.errors import InputError
+from lit_vision.session import quiet, session
+from tests.twins import coco
 
 DIGITS = ("--config", "quickstart/digits")
 MINE = """\
@@ -200,3 +203,48 @@ def test_what_only_shows_a_recipe_advertises_nothing(command, verb):
     logger.removeFilter(quiet._FILTER)  # other commands of this process have set it
     command(*verb)
     assert quiet._FILTER in logger.filters
+
+
+def of_rank(monkeypatch, rank):
+    """This process as one of two that torchrun starts on this machine."""
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, str(value))
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        ("--config", "quickstart/digit"),
+        (*DIGITS, "--trainer.max_step", "3"),  # found by parsing
+        (*DIGITS, "--data", "lit_vision.data.digit.Digits"),  # by importing
+        (*DIGITS, "--trainer.max_steps", "0"),  # by its value
+        (*DIGITS, "--data.batch_size", "many"),  # by its type
+        ("--config", "quickstart/own_boxes", "--data.root", "nowhere", "--run", "run"),  # when data are built
+    ],
+)
+def test_an_early_error_is_told_once_by_two_processes(command, monkeypatch, slip):
+    of_rank(monkeypatch, 0)
+    first = command.error("fit", *slip)
+    of_rank(monkeypatch, 1)
+    command("fit", *slip, code=2)
+    assert first
+    assert "error" not in command.err
+
+
+def test_what_one_process_meets_alone_is_told_by_it(command, monkeypatch):
+    def alone(*_):
+        raise InputError("out of memory in training")
+
+    monkeypatch.setattr(session, "main", alone)
+    of_rank(monkeypatch, 1)
+    assert command.error("fit", *DIGITS) == "error: out of memory in training"
+
+
+def test_annotations_are_read_alike_by_all_processes(tmp_path):
+    coco.write(tmp_path, {"train": 2, "val": 1}, [(1, "bolt")])
+    data = CocoFormat(str(tmp_path), "annotations/instances_train.json", "annotations/instances_val.json")
+    next((tmp_path / "train").glob("*.jpg")).unlink()
+    with pytest.raises(InputError, match="which is not in") as caught:
+        data.setup()
+    assert caught.value.alike
+    assert not InputError("of one batch").alike
