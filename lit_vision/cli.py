@@ -77,10 +77,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.silence(sys.stdout)
         return 0
     except OSError as error:
-        if error.filename is not None or error.errno not in _OF_OUTPUT:
-            raise
-        print(f"error: {terminal.refused(error)}", file=sys.stderr)
+        print(f"error: {_told(error)}", file=sys.stderr)
         return BAD_INPUT
+
+
+def _told(error: OSError) -> InputError:
+    """What the system refused, where it was the output or a name that no file can have.
+
+    Raises:
+        OSError: It was something else.
+    """
+    if error.filename is None and error.errno in _OF_OUTPUT:
+        return terminal.refused(error)
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(f"{error.filename!s:.80}…: {error.strerror}; give a shorter name")
+    raise error
 
 
 def _dispatch(arguments: list[str]) -> int:

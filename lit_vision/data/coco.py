@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 
+from lit_vision import files
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.formats import coco_json, findings
 from lit_vision.data.formats.annotations import Annotations
@@ -93,7 +94,7 @@ class CocoFormat(BoxData):
         if not first:
             raise InputError(f"{file}: its list images names no image file; data.{split} needs images")
         for place in places:
-            if (place / first).is_file():
+            if files.is_there(place / first):
                 return place
         raise InputError(
             f"{file} lists {first}, which is not in {', '.join(dict.fromkeys(str(place) for place in places))}\n"

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lit_vision import files
+
 _DIGITS = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 _KEY = "weights"
 
@@ -43,7 +45,7 @@ def _own_files(named: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
 
 def _is_there(name: Any, path: Any) -> bool:
     digits = _DIGITS.search(name) if isinstance(name, str) else None
-    if digits is None or not isinstance(path, str) or not Path(path).expanduser().is_file():
+    if digits is None or not isinstance(path, str) or not files.is_there(Path(path).expanduser()):
         return False
     with Path(path).expanduser().open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest().startswith(digits[1])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lit_vision import nearest
+from lit_vision import files, nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
 from lit_vision.experiment import compose, kinds, named_files, relations, yamlio
@@ -111,7 +111,7 @@ def find(name: str) -> Path:
         InputError: If there is neither; names the nearest recipe.
     """
     for path in (Path(name), folder() / name, folder() / f"{name}.yaml"):
-        if path.is_file():
+        if files.is_there(path):
             return path
     overlays = [f"{OVERLAYS}/{path.stem}" for path in (folder() / OVERLAYS).glob("*.yaml")]
     raise InputError(f"no file and no recipe {name!r}; {nearest.hint(name, [*names(), *overlays])}")
