@@ -187,7 +187,7 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
         if not equals:
             text = rest.popleft() if rest else ""
             if not text or text.startswith("--"):
-                raise InputError(f"{name} needs a value; write {name} VALUE or {name}=VALUE")
+                raise InputError(f"{name} needs a value; {_meant(name)}")
         if name == "--config":
             values["configs"].append(text)
         elif name in _VALUED:
@@ -197,6 +197,13 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
         else:
             options.append((name[2:], yamlio.value(text)))
     return values, options
+
+
+def _meant(name: str) -> str:
+    """What an option without a value may have been meant to be."""
+    section, _, last = name.rpartition(".")
+    is_help = last[:1] == "h" and _HELP.fullmatch(f"{section}.help")
+    return f"did you mean {section}.help?" if is_help else f"write {name} VALUE or {name}=VALUE"
 
 
 def _words(rest: deque[str]) -> list[str]:

@@ -40,7 +40,7 @@ def alike() -> Iterator[None]:
 
 
 def _shortened(line: str) -> str:
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 203]}…{line[-200:]}"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 201]}…{line[-200:]}"
 
 
 def _code(found: re.Match[str]) -> str:

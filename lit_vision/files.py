@@ -20,6 +20,14 @@ def is_there(path: str | Path) -> bool:
         return False
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder is there; a name that no folder can have names none."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def refuse_other(path: str | Path) -> None:
     """Checks, before somebody else's reader opens a path, that a file is there.
 

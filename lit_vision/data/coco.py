@@ -61,11 +61,11 @@ class CocoFormat(BoxData):
         **kwargs: Any,
     ) -> None:
         base = Path(root)
-        if not base.is_dir():
+        if not files.is_folder(base):
             raise InputError(f"data.root {base}: there is no such folder")
-        files = {"train": train, "val": val, "test": test}
+        named = {"train": train, "val": val, "test": test}
         folders = {"train": train_images, "val": val_images, "test": test_images}
-        self.files = {split: base / file for split, file in files.items() if file}
+        self.files = {split: base / file for split, file in named.items() if file}
         self.folders = {split: base / folder for split, folder in folders.items() if folder}
         self.root = base
         self.categories = coco_json.categories(self.files["train"])

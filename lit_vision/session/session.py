@@ -191,7 +191,6 @@ class Session:
         trainer, data = self.assembler.trainer, self.assembler.datamodule
         self._refuse_other_classes()
         self.contents |= saved.for_prediction(data, self.config)
-        limits.refuse_half_precision(self.config["trainer"]["precision"], trainer.strategy.root_device)
         preparation.accumulate(trainer, data, self.training)
         if self.training:
             preparation.try_optimizer(self.assembler.model)
@@ -256,7 +255,6 @@ class Session:
         # Other ranks have no file to mark, and the checkpoint may still be getting its name back from rank zero.
         if launch.rank() == 0:
             preparation.mark_metrics(self.folder, self.ckpt_path)
-        console.say(f"run: {self.folder.path}")
         if self.ckpt_path is None:
             starting.fill(model, self.part_of.start)
         trainer.fit(model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)

@@ -248,3 +248,27 @@ def test_annotations_are_read_alike_by_all_processes(tmp_path):
         data.setup()
     assert caught.value.alike
     assert not InputError("of one batch").alike
+
+
+@pytest.mark.parametrize("slip", ["--model.hlp", "--data.hepl", "--trainer.h"])
+def test_help_of_a_section_misspelt(command, slip):
+    section = slip.partition(".")[0]
+    assert f"{slip} needs a value; did you mean {section}.help?" in command.error("fit", *DIGITS, slip)
+
+
+def test_half_precision_without_a_gpu_is_told_in_one_voice(command):
+    command.error("fit", *DIGITS, "--trainer.precision", "16", "--trainer.accelerator", "cpu")
+    assert command.err == (
+        "error: trainer.precision is 16, which needs a GPU; give --trainer.precision bf16-mixed or 32-true\n"
+    )
+
+
+def test_a_start_that_is_refused_names_no_folder(command, tmp_path):
+    coco.write(tmp_path / "own", {"train": 2, "val": 1}, [(1, "bolt"), (2, "nut")], used=(1, 2))
+    (tmp_path / "own" / "train" / "000000000101.jpg").write_bytes(b"no image")
+    files = ("--data.train", "annotations/instances_train.json", "--data.val", "annotations/instances_val.json")
+    own = ("--config", "quickstart/own_boxes", "--row", "coco format", "--data.root", tmp_path / "own", *files)
+    message = command.error("fit", *own, "--trainer.accelerator", "cpu", "--trainer.logger", "false")
+    assert "1 bad annotation(s)" in message
+    assert "run:" not in command.out + command.err
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("run.json"))

@@ -13,10 +13,9 @@ from xml.etree import ElementTree
 import numpy as np
 import yaml
 
-from lit_vision.errors import InputError
+from lit_vision.errors import LONGEST, InputError
 
-SECONDS = 5  # that a small file may take
-LINE = 1_000  # characters of a line that a terminal shows
+SECONDS = 8  # without end: no small file takes so long, on a machine that has other things to do
 
 VALUES = (
     *(None, True, False, 0, 1, -1, 1.5, -0.0, 1e308, -1e308, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**64), 10**400),
@@ -298,7 +297,7 @@ def outcome(work):
         work()
     except InputError as error:
         lines = str(error).splitlines()
-        fits = 0 < len(lines) <= 3 and all(len(line) <= LINE for line in lines)
+        fits = 0 < len(lines) <= 3 and all(len(line) <= LONGEST for line in lines)
         return REFUSED if fits else f"{len(lines)} lines of {len(str(error))} characters: {str(error)[:80]}"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:120]}"

@@ -78,7 +78,6 @@ def voc_lists(folder):
 @kind
 def class_and_file_names(folder):
     """A class folder, an image's name, and the files that are named after both."""
-    folders.small(folder / "data", splits={"train": 2, "val": 1})
 
     def attack(number):
         name = hostile.name(number)
@@ -86,17 +85,16 @@ def class_and_file_names(folder):
         assert safe not in (".", "..", "")
         assert "/" not in safe
         (folder / safe).write_text("x")  # a disk takes it
-        place = folder / "data" / "train" / name.replace("/", "_").replace("\0", "_")
-        try:
-            folders.save(place / f"{name[:40].replace('/', '_')}.png", folders.picture(8, 8, 0, 3, 0))
-        except (OSError, ValueError):
-            return  # no such name on this disk
-        try:
-            ImageFolder(str(folder / "data"), pipeline=None).setup()
-        finally:
-            for path in sorted(place.rglob("*"), reverse=True):
-                path.unlink()
-            place.rmdir()
+        written = name.replace("/", "_").replace("\0", "_")
+        for split in ("train", "val"):
+            try:
+                folders.save(
+                    folder / str(number) / split / written / f"{written[:40]}.png", folders.picture(8, 8, 0, 3, 0)
+                )
+            except (OSError, ValueError):
+                return  # no such name on this disk
+            folders.save(folder / str(number) / split / "other" / "x.png", folders.picture(8, 8, 1, 3, 0))
+        ImageFolder(str(folder / str(number))).setup()
 
     return attack
 

@@ -101,9 +101,9 @@ def _decoded(content: bytes) -> Element:
     try:
         return ElementTree.fromstring(content[declared.end() if declared else 0 :].decode(codec))
     except LookupError:
-        raise ValueError(f"its encoding {codec!r} is not known; save it as UTF-8") from None
+        raise ValueError(f"its encoding {codec!r:.60} is not known; save it as UTF-8") from None
     except UnicodeDecodeError:
-        raise ValueError(f"it is not in {codec}, the encoding that it declares; save it as UTF-8") from None
+        raise ValueError(f"it is not in {codec:.60}, the encoding that it declares; save it as UTF-8") from None
     except ElementTree.ParseError as error:
         raise ValueError(str(error)) from None
 
