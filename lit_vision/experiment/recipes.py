@@ -218,6 +218,8 @@ def _apply_all(experiment: Experiment, overlays: Sequence[str], options: Sequenc
     for key, value in sorted(options, key=_depth):
         if _is_wandb(key):
             continue
+        if key in ("data", "model"):
+            kinds.refuse_no_class(key, value)
         if key in ("data", "data.class_path"):
             key, value = "data", kinds.carried(experiment.config.get("data"), value)
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")

@@ -151,7 +151,7 @@ data:
         ),
         (
             ["fit", *DIGITS, "--data", "Digitss"],
-            "--data is 'Digitss', which is no class path; write module and class, such as lit_vision.data.",
+            "--data is 'Digitss', which is no class path; write lit_vision.data.digits.Digits",
         ),
         (
             ["fit", *DIGITS, "--data", "lit_vision.data.digits.Digit"],

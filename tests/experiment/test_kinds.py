@@ -2,6 +2,7 @@
 
 import pytest
 
+from lit_vision.errors import InputError
 from lit_vision.experiment import kinds, recipes
 
 COCO = "lit_vision.data.coco.CocoFormat"
@@ -64,3 +65,18 @@ def test_the_files_of_own_data_are_where_the_data_are_and_no_change():
     assert recipes.resolve([OWN], "coco format", [("data.val", None)]).changed == ["data.val"]
     assert recipes.resolve([OWN], "coco format", [("data.batch_size", 3)]).changed == ["data.batch_size"]
     assert "data.train" in recipes.resolve([OWN], options=[("data.train", "trainval")]).changed  # a list of VOC's
+
+
+@pytest.mark.parametrize(
+    ("section", "word", "told"),
+    [
+        ("data", "CocoFormat", f"write {COCO}"),
+        ("data", "CocoFormatt", f"write {COCO}"),
+        ("data", "x", "write module and class, such as lit_vision.data."),
+        ("model", "Detection", "write lit_vision.tasks.detection.Detection"),
+    ],
+)
+def test_a_class_by_its_name_alone_is_told_with_its_path(section, word, told):
+    with pytest.raises(InputError, match=f"--{section} is '{word}', which is no class path") as caught:
+        recipes.resolve([OWN], options=[(f"{section}.root", "here"), (section, word)])
+    assert told in str(caught.value)
