@@ -176,7 +176,7 @@ def refuse_other_network(state: Mapping[str, Tensor], model: nn.Module, path: st
         (
             f"{name} is {list(state[name].shape)} there and {list(value.shape)} here"
             for name, value in own.items()
-            if name in state and state[name].shape != value.shape
+            if name in state and state[name].shape != value.shape and not _is_of_data(name, state[name])
         ),
         None,
     )
@@ -190,6 +190,11 @@ def refuse_other_network(state: Mapping[str, Tensor], model: nn.Module, path: st
             f"--ckpt_path {path} is of another network: {told};\n"
             "leave --config and the options of model out, and the file's own network is built"
         )
+
+
+def _is_of_data(name: str, value: Tensor) -> bool:
+    """Whether a value is a mean or deviation of the data, [3, 1, 1] or of an image's size: the file decides which."""
+    return name.endswith(("normalise.mean", "normalise.std")) and value.ndim == 3 and value.shape[0] == 3
 
 
 def _refuse_without(content: Content, path: str, keys: Sequence[str]) -> None:
