@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lit_vision import nearest, terminal
+from lit_vision import errors, launch, nearest, terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.flush()
         return code
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if launch.is_first_here() or not error.alike:
+            print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -76,10 +77,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.silence(sys.stdout)
         return 0
     except OSError as error:
-        if error.filename is not None or error.errno not in _OF_OUTPUT:
-            raise
-        print(f"error: {terminal.refused(error)}", file=sys.stderr)
+        print(f"error: {_told(error)}", file=sys.stderr)
         return BAD_INPUT
+
+
+def _told(error: OSError) -> InputError:
+    """What the system refused, where it was the output or a name that no file can have.
+
+    Raises:
+        OSError: It was something else.
+    """
+    if error.filename is None and error.errno in _OF_OUTPUT:
+        return terminal.refused(error)
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(f"{error.filename!s:.80}…: {error.strerror}; give a shorter name")
+    raise error
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -129,7 +141,8 @@ def _train(verb: str, arguments: list[str]) -> int:
     if sections or {"-h", "--help"} & flags:
         return _help(verb, request.resolve(asked) if asked.configs else None, sections)
     # Typos are reported before the seconds that importing torch takes.
-    experiment = request.resolve(asked)
+    with errors.alike():
+        experiment = request.resolve(asked)
     if "--print_config" in flags:
         from lit_vision.session import quiet, resolution, saved
 
@@ -174,7 +187,7 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
         if not equals:
             text = rest.popleft() if rest else ""
             if not text or text.startswith("--"):
-                raise InputError(f"{name} needs a value; write {name} VALUE or {name}=VALUE")
+                raise InputError(f"{name} needs a value; {_meant(name)}")
         if name == "--config":
             values["configs"].append(text)
         elif name in _VALUED:
@@ -184,6 +197,13 @@ def _options(verb: str, arguments: list[str]) -> tuple[dict[str, Any], list[tupl
         else:
             options.append((name[2:], yamlio.value(text)))
     return values, options
+
+
+def _meant(name: str) -> str:
+    """What an option without a value may have been meant to be."""
+    section, _, last = name.rpartition(".")
+    is_help = last[:1] == "h" and _HELP.fullmatch(f"{section}.help")
+    return f"did you mean {section}.help?" if is_help else f"write {name} VALUE or {name}=VALUE"
 
 
 def _words(rest: deque[str]) -> list[str]:

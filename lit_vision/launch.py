@@ -30,6 +30,11 @@ def rank() -> int:
     return _number("NODE_RANK", "GROUP_RANK") + _number("LOCAL_RANK")
 
 
+def is_first_here() -> bool:
+    """Whether this is the first of the processes of its machine, which tells what all of them meet."""
+    return _number("SLURM_LOCALID" if started_by() == "srun" else "LOCAL_RANK") == 0
+
+
 def processes() -> int:
     """Processes that an outer launcher starts; 1 where there is none."""
     launcher = started_by()

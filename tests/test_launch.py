@@ -8,6 +8,25 @@ SLURM = {"SLURM_NTASKS": "4", "SLURM_PROCID": "3", "SLURM_JOB_NAME": "train"}
 
 
 @pytest.mark.parametrize(
+    ("environment", "first"),
+    [
+        ({}, True),
+        (TORCHRUN, False),
+        (TORCHRUN | {"LOCAL_RANK": "0"}, True),  # rank 5 is the first of its machine
+        (SLURM | {"SLURM_LOCALID": "0"}, True),
+        (SLURM | {"SLURM_LOCALID": "1"}, False),
+        ({"LOCAL_RANK": "1"}, False),
+    ],
+)
+def test_the_first_process_of_a_machine(monkeypatch, environment, first):
+    for name in (*VARIABLES, *SLURM, "SLURM_LOCALID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert launch.is_first_here() is first
+
+
+@pytest.mark.parametrize(
     ("environment", "started_by", "rank", "processes"),
     [
         ({}, None, 0, 1),

@@ -53,7 +53,9 @@ class RunProgress(ProgressBar):
         """Writes the validation figures as a line of their own."""
         self._close_evaluation()
         if not trainer.sanity_checking and self._enabled and trainer.state.fn == "fit":
-            figures = "  ".join(f"{name} {value}" for name, value in self._figures(trainer, "val/").items())
+            # What no object of the split tells, such as the AP of a size that it does not hold, is NaN.
+            told = {name: value for name, value in self._figures(trainer, "val/").items() if value != "nan"}
+            figures = "  ".join(f"{name} {value}" for name, value in told.items())
             tqdm.write(f"step {trainer.global_step}: {figures}", file=sys.stderr)
 
     def on_train_end(self, *_: Any) -> None:

@@ -22,20 +22,8 @@ class SameData(L.Callback):
         self.beside = beside
         self._checked = False
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Compares before the first step."""
-        self._check(trainer)
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Compares before a validation that is no part of a training."""
-        self._check(trainer)
-
-    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Compares before a test; one that ends a training stands on what that began with."""
-        self._check(trainer)
-
-    def _check(self, trainer: L.Trainer) -> None:
-        """Compares, once per command.
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Compares once the data are read, before the first step and before a bar is drawn; once per command.
 
         Raises:
             InputError: On all ranks, if the run began with other data and does not just test beside them.

@@ -116,6 +116,11 @@ class ImageData(DataModule[Split]):
                 "or watch the test split by data.monitor: test"
             )
         held, kept = stratified(splits["train"].labels, self.val_fraction)
+        if not len(held):
+            raise InputError(
+                f"data.val_fraction {self.val_fraction:g}: no class has two training images, so that one could be held "
+                "out;\nadd images, or a folder val"
+            )
         rank_zero_info(f"val: {len(held)} of {len(held) + len(kept)} training images, stratified")
         return {"train": take(splits["train"], kept), "val": take(splits["train"], held)}
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 
+from lit_vision import files
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.formats import coco_json, findings
 from lit_vision.data.formats.annotations import Annotations
@@ -60,11 +61,11 @@ class CocoFormat(BoxData):
         **kwargs: Any,
     ) -> None:
         base = Path(root)
-        if not base.is_dir():
+        if not files.is_folder(base):
             raise InputError(f"data.root {base}: there is no such folder")
-        files = {"train": train, "val": val, "test": test}
+        named = {"train": train, "val": val, "test": test}
         folders = {"train": train_images, "val": val_images, "test": test_images}
-        self.files = {split: base / file for split, file in files.items() if file}
+        self.files = {split: base / file for split, file in named.items() if file}
         self.folders = {split: base / folder for split, folder in folders.items() if folder}
         self.root = base
         self.categories = coco_json.categories(self.files["train"])
@@ -93,7 +94,7 @@ class CocoFormat(BoxData):
         if not first:
             raise InputError(f"{file}: its list images names no image file; data.{split} needs images")
         for place in places:
-            if (place / first).is_file():
+            if files.is_there(place / first):
                 return place
         raise InputError(
             f"{file} lists {first}, which is not in {', '.join(dict.fromkeys(str(place) for place in places))}\n"

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lit_vision import errors
 from lit_vision.data import shared
 from lit_vision.data.pipelines import sampler
 from lit_vision.data.pipelines.pipeline import Pipeline, Place, Sized
@@ -190,6 +191,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
         if self.pipeline.reads_all:
             self.setup()
 
+    @errors.alike()
     def setup(self, stage: str | None = None) -> None:
         """Reads and splits the data, once."""
         if self.splits:

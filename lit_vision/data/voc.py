@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from lit_vision import nearest
+from lit_vision import files, nearest
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.formats import findings, voc_xml
 from lit_vision.data.formats.findings import Reading
@@ -54,7 +54,7 @@ class VocFormat(BoxData):
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
-        if not self.root.is_dir():
+        if not files.is_folder(self.root):
             raise InputError(f"data.root {self.root}: there is no such folder")
         self.lists = {split: name for split, name in {"train": train, "val": val, "test": test}.items() if name}
         there = voc_xml.splits(self.root)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lit_vision import files as plain_files
 from lit_vision import nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import contrasts, figures, recipes, typed, yamlio
@@ -158,7 +159,7 @@ def find(name: str) -> Claim:
     """
     known = {_identity(file): file for file in files()}
     path = known.get(name) or Path(name)
-    if not path.is_file():
+    if not plain_files.is_there(path):
         raise InputError(f"no file and no claim {name!r}; {nearest.hint(name, known)}")
     return load(path)
 

@@ -15,20 +15,12 @@ from jsonargparse._parameter_resolvers import get_signature_parameters
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, sections
+from lit_vision.experiment import compose, keys, sections
 from lit_vision.experiment.recipes import Experiment
 
 _EXAMPLES = {
     "data": "lit_vision.data.image_folder.ImageFolder",
     "model": "lit_vision.tasks.classification.Classification",
-}
-
-
-# Sections whose class is always the same, by its path: this room imports none of them.
-_OPTIONS_OF = {
-    "trainer": "lightning.Trainer",
-    "checkpoint": "lit_vision.callbacks.kept.Keep",
-    "nonfinite": "lit_vision.callbacks.finite.NonFinite",
 }
 
 
@@ -41,7 +33,7 @@ def names(experiment: Experiment) -> None:
     sections.refuse_unknown(experiment)
     for section in ("data", "model"):
         _refuse_without_class(section, experiment)
-    for section, path in _OPTIONS_OF.items():
+    for section, path in keys.OPTIONS_OF.items():
         given = experiment.config.get(section)
         _arguments(load(path), given if isinstance(given, dict) else {}, section, experiment)
     row = experiment.expected()
@@ -109,13 +101,9 @@ def _arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, 
     for name, value in arguments.items():
         full = f"{key}.{name}"
         if name not in accepted:
-            owner = getattr(target, "__name__", str(target))
-            raise InputError(
-                f"{experiment.source_of(full)}: unknown key {full}; {owner} takes no {name!r}; "
-                f"{nearest.hint(name, accepted)}"
-            )
+            raise keys.unknown(experiment, full, getattr(target, "__name__", str(target)), accepted)
         _refuse_other_kind(accepted[name], value, full, experiment)
-        concrete = _concrete_class(accepted[name])
+        concrete = concrete_class(accepted[name])
         if concrete and isinstance(value, dict) and not compose.is_part(value):
             _arguments(concrete, value, full, experiment)
         else:
@@ -149,7 +137,7 @@ def _refuse_other_kind(annotation: Any, value: Any, key: str, experiment: Experi
     )
 
 
-def _concrete_class(annotation: Any) -> type | None:
+def concrete_class(annotation: Any) -> type | None:
     """The class of our own that an annotation names, an optional one too; its mapping needs no class path."""
     kind = _our_class(annotation)
     return None if kind is None or inspect.isabstract(kind) else kind

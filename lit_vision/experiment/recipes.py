@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lit_vision import nearest
+from lit_vision import files, nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import card as cards
-from lit_vision.experiment import compose, named_files, relations, yamlio
+from lit_vision.experiment import compose, kinds, named_files, relations, yamlio
 from lit_vision.experiment.card import Card, Row
 from lit_vision.experiment.compose import Config
 
@@ -111,7 +111,7 @@ def find(name: str) -> Path:
         InputError: If there is neither; names the nearest recipe.
     """
     for path in (Path(name), folder() / name, folder() / f"{name}.yaml"):
-        if path.is_file():
+        if files.is_there(path):
             return path
     overlays = [f"{OVERLAYS}/{path.stem}" for path in (folder() / OVERLAYS).glob("*.yaml")]
     raise InputError(f"no file and no recipe {name!r}; {nearest.hint(name, [*names(), *overlays])}")
@@ -215,16 +215,29 @@ def _apply_all(experiment: Experiment, overlays: Sequence[str], options: Sequenc
             raise InputError(f"{path} is a recipe of its own; a second --config is an overlay and has no card")
         experiment.dropped += compose.merge(experiment.config, content, str(path))
         experiment.record(compose.flatten(content), str(path))
-    for key, value in options:
+    for key, value in sorted(options, key=_depth):
         if _is_wandb(key):
             continue
+        if key in ("data", "model"):
+            kinds.refuse_no_class(key, value)
+        if key in ("data", "data.class_path"):
+            key, value = "data", kinds.carried(experiment.config.get("data"), value)
         experiment.dropped += compose.set_key(experiment.config, key, value, f"--{key}")
         experiment.record([key.replace(".init_args", "").rstrip("+")], f"--{key}")
     _pass_seed(experiment.config)
-    places = named_files.places(compose.flatten(original), compose.flatten(experiment.config))
-    differing = compose.differing(original, experiment.config)
-    found = [key for key in differing if not is_hardware(key) and key not in places]
+    found = _differing(original, experiment.config)
     experiment.changed += [key for key in found if key not in experiment.changed]
+
+
+def _depth(option: tuple[str, Any]) -> int:
+    """How far below a section an option is: a class comes before its arguments, in whatever order they were written."""
+    return option[0].removesuffix(".class_path").count(".")
+
+
+def _differing(original: Config, config: Config) -> list[str]:
+    """Dotted keys that differ beyond the hardware, and beyond where files are."""
+    places = named_files.places(compose.flatten(original), compose.flatten(config))
+    return [key for key in compose.differing(original, config) if not is_hardware(key) and key not in places]
 
 
 def _edited(experiment: Experiment) -> list[str]:
@@ -237,7 +250,7 @@ def _edited(experiment: Experiment) -> list[str]:
         return []
     original = _open(experiment.copy_of)
     _apply_row(original, experiment.row)
-    keys = [key for key in compose.differing(original.config, experiment.config) if not is_hardware(key)]
+    keys = _differing(original.config, experiment.config)
     ours, theirs = experiment.expected(), original.expected()
     # How a file of its own says that it is this row does not matter.
     said = [row and replace(row, set={}, default=False) for row in (ours, theirs)]

@@ -5,12 +5,14 @@ twice is an error, and an empty file is an error. Anchors are taken, but a file 
 values, nor hold itself. No torch here.
 """
 
+import errno
 import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lit_vision import files
 from lit_vision.errors import InputError
 
 MOST_BYTES = 2_000_000
@@ -122,11 +124,7 @@ def load(path: Path) -> dict[str, Any]:
         InputError: If the file is missing, empty, too large, no mapping, or not YAML; names file and line.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: larger than {MOST_BYTES} bytes, which no configuration is; name another file")
-        content = _read(path.read_text(encoding="utf-8"))
-    except InputError:
-        raise
+        content = _read(files.content(path, MOST_BYTES).decode())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
@@ -136,7 +134,8 @@ def load(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise InputError(f"{path}: nested too deeply to be a configuration; name another file") from None
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+        remedy = "; no configuration is so large, name another file" if error.errno == errno.EFBIG else ""
+        raise InputError(f"{path}: {error.strerror or error}{remedy}") from None
     if not isinstance(content, dict):
         got = "is empty" if content is None else f"holds a {type(content).__name__}"
         raise InputError(f"{path} {got}; expected a mapping with keys such as card, data, model, trainer")

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import safetensors.torch
 import torch
 
-from lit_vision import console, launch
+from lit_vision import console, files, launch
 from lit_vision.errors import InputError
 from lit_vision.experiment import trust
 from lit_vision.experiment.compose import Config
@@ -46,6 +46,7 @@ def read(path: str) -> dict[str, Any]:
             if its configuration holds what no text file could.
     """
     try:
+        files.refuse_other(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except FileNotFoundError:
         raise InputError(f"--ckpt_path {path}: there is no such file{_nearby(Path(path))}") from None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lit_vision import files
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, recipes, typed, yamlio
 from lit_vision.experiment.claims import Claim
@@ -112,7 +113,7 @@ def noted(identity: str, root: Path = ROOT) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        note: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        note: dict[str, Any] = json.loads(files.content(file))
         return {key: note[key] for key in ("digest", "code", "first_run", "claim")}
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{file} is damaged; restore it, or move its folder elsewhere") from None
@@ -164,7 +165,7 @@ def read(file: Path) -> list[Line]:
         InputError: If a line is none; names file and number.
     """
     try:
-        texts = file.read_text(encoding="utf-8").splitlines()
+        texts = files.content(file).decode().splitlines()
         contents = [json.loads(text) for text in texts]
     except (OSError, ValueError) as error:
         raise InputError(f"{file} is no file of JSON lines ({error})") from None

@@ -111,7 +111,8 @@ def fresh(path: str | Path, flags: int) -> int:
 
 def unlinked(path: str | Path, flags: int) -> int:
     """An opener for `open(…, "a")`: the file itself, and an error where a link stands in its place."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    # A pipe in its place is an error, too, and not waited for.
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 def make_folder(folder: Path) -> None:

@@ -110,7 +110,7 @@ def _read(handle: int) -> dict[str, Any]:
     """What a claim says; empty for one that was given back, or that a kill cut short."""
     try:
         content = plain_json.parse(os.pread(handle, 4096, 0))
-    except ValueError:
+    except (ValueError, OSError):  # the latter of a pipe in its place
         return {}
     return content if isinstance(content, dict) else {}
 

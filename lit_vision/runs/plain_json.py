@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from lit_vision import files
 from lit_vision.errors import InputError
 
 LARGEST = 2**63 - 1  # what tensors, arrays and databases hold; all that we count is far below
@@ -54,7 +55,7 @@ def read(file: Path, remedy: str) -> dict[str, Any]:
         InputError: It cannot be read, or holds no mapping.
     """
     try:
-        content = parse(file.read_bytes())
+        content = parse(files.content(file))
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}); {remedy}") from None
     except ValueError:

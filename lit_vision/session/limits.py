@@ -64,20 +64,8 @@ def refuse(experiment: Experiment, training: bool) -> None:
             raise InputError(_told(experiment, key, value, limit))
 
 
-def refuse_half_precision(precision: Any, device: Any) -> None:
-    """Checks that a device computes in the precision asked for, where Lightning would take another one.
-
-    Raises:
-        InputError: If 16-bit floats are asked of a CPU.
-    """
-    if str(precision) in ("16", "16-mixed", "16-true") and device.type == "cpu":
-        raise InputError(
-            f"trainer.precision is {precision}, which needs a GPU; give --trainer.precision bf16-mixed or 32-true"
-        )
-
-
 def refuse_unknown_hardware(experiment: Experiment) -> None:
-    """Checks accelerator and strategy by Lightning's own lists, whose complaints name neither key nor way out.
+    """Checks accelerator, strategy and precision before Lightning does, whose complaints name neither key nor way out.
 
     Raises:
         InputError: Names file or option, the key, and what this machine has.
@@ -89,11 +77,21 @@ def refuse_unknown_hardware(experiment: Experiment) -> None:
     present = [name for name, entry in AcceleratorRegistry.items() if entry["accelerator"].is_available()]
     accelerators = ["auto", *sorted(present), *(["gpu"] if {"cuda", "mps"} & set(present) else [])]
     strategies = ["auto", *StrategyRegistry.available_strategies()]
+    _refuse_half_precision(asked.get("precision"), asked.get("accelerator"), present)
     for key, choices in (("accelerator", accelerators), ("strategy", strategies)):
         value = asked.get(key)
         if isinstance(value, str) and value not in choices:
             there = f"this machine has {', '.join(choices)}" if key == "accelerator" else nearest.hint(value, choices)
             raise InputError(f"{_where(experiment, f'trainer.{key}')} is {value}; {there}")
+
+
+def _refuse_half_precision(precision: Any, accelerator: Any, present: list[str]) -> None:
+    """Checks that the hardware computes in 16-bit floats, where Lightning takes others and says so twice."""
+    on_cpu = accelerator == "cpu" or (accelerator in (None, "auto") and not {"cuda", "mps"} & set(present))
+    if on_cpu and str(precision) in ("16", "16-mixed", "16-true"):
+        raise InputError(
+            f"trainer.precision is {precision}, which needs a GPU; give --trainer.precision bf16-mixed or 32-true"
+        )
 
 
 def _is_number(value: Any) -> bool:

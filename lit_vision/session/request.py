@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_vision.errors import InputError
-from lit_vision.experiment import recipes, sections
+from lit_vision.experiment import keys, recipes, sections
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.runs import ownership
 from lit_vision.runs.folder import RunFolder
@@ -63,4 +63,5 @@ def resolve(request: Request) -> Experiment:
         raise InputError(f"{request.verb} needs --config RECIPE; lit-vision recipes ls shows them")
     experiment = recipes.resolve(configs, request.row, request.options, base)
     sections.refuse_unknown(experiment)
+    keys.refuse_unknown(experiment)
     return experiment

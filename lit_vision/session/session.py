@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from lit_vision import console, launch
+from lit_vision import console, errors, launch
 from lit_vision.callbacks import preemption, provenance
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.coverage import Coverage
@@ -52,15 +52,17 @@ def main(asked: Request, experiment: Experiment) -> int:
     quiet.calm()
     with preemption.leaving_at_once():
         try:
-            check.names(experiment)
+            with errors.alike():
+                check.names(experiment)
             if rows.stands_on_others(asked, experiment):
                 return rows.run(asked, experiment, Session)
             if listed := listed_stages.of(experiment):
                 from lit_vision.session import stages  # it runs sessions, one after the other
 
                 return stages.run(asked, experiment, listed)
-            limits.refuse(experiment, asked.verb == "fit")
-            limits.refuse_unknown_hardware(experiment)
+            with errors.alike():
+                limits.refuse(experiment, asked.verb == "fit")
+                limits.refuse_unknown_hardware(experiment)
             return Session(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
@@ -95,6 +97,7 @@ class Session:
         part_of: The stages around it.
     """
 
+    @errors.alike()
     def __init__(self, asked: Request, experiment: Experiment, part_of: PartOf | None = None) -> None:
         self.request = asked
         self.experiment = experiment
@@ -117,7 +120,8 @@ class Session:
         for line in self.experiment.dropped:
             console.say(f"dropped with its class: {line}")
         if self._keeps_files():
-            self.folder = folders.find(self.request, self.experiment, self.saved)
+            with errors.alike():
+                self.folder = folders.find(self.request, self.experiment, self.saved)
             if self.folder.finished and self.training:
                 _print(f"{self.folder.path} is finished; its result is in {self.folder.result}")
                 return 0
@@ -130,9 +134,11 @@ class Session:
     def _run(self) -> int:
         is_new = bool(self.folder and not self.folder.state)
         if self.folder:
-            self._attach(self.folder)
+            with errors.alike():
+                self._attach(self.folder)
         try:
-            self._build()
+            with errors.alike():
+                self._build()
             if self.folder and self.place:
                 self._start(self.folder, self.place)
             content = saved.in_folder(self.experiment, self.saved)
@@ -187,7 +193,6 @@ class Session:
         trainer, data = self.assembler.trainer, self.assembler.datamodule
         self._refuse_other_classes()
         self.contents |= saved.for_prediction(data, self.config)
-        limits.refuse_half_precision(self.config["trainer"]["precision"], trainer.strategy.root_device)
         preparation.accumulate(trainer, data, self.training)
         if self.training:
             preparation.try_optimizer(self.assembler.model)
@@ -252,7 +257,6 @@ class Session:
         # Other ranks have no file to mark, and the checkpoint may still be getting its name back from rank zero.
         if launch.rank() == 0:
             preparation.mark_metrics(self.folder, self.ckpt_path)
-        console.say(f"run: {self.folder.path}")
         if self.ckpt_path is None:
             starting.fill(model, self.part_of.start)
         trainer.fit(model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)

@@ -15,6 +15,7 @@ from lit_vision.experiment import compose, stages
 from lit_vision.experiment import names as check
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.experiment.stages import Stage
+from lit_vision.runs import durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.session import folders, limits, proposing, resolution
@@ -55,6 +56,7 @@ def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
     ]
     if asked.verb == "fit" and not folder.finished:
         folders.make(folder.path)
+        durable.refuse_links(folder.path)  # `stages` itself, or a stage, may be one
         folders.start(folder, whole, saved)
         for place in places[:-1]:
             if code := _run_earlier(place, folder, asked):

@@ -247,7 +247,12 @@ def _name(code: int) -> str:
 
 
 def _threads(jobs: int) -> dict[str, str]:
-    """A share of the cores for each of several trials: threads that outnumber the cores wait for one another."""
+    """A share of the cores for each of several trials: threads that outnumber the cores wait for one another.
+
+    A number that the user has set stays; PyTorch, MKL and OpenBLAS all read this variable.
+    """
+    if jobs == 1 or os.environ.get("OMP_NUM_THREADS"):
+        return {}
     # Not all cores of the machine need be ours: a cluster binds a job to some of them.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"OMP_NUM_THREADS": str(max(1, cores // jobs))} if jobs > 1 else {}
+    return {"OMP_NUM_THREADS": str(max(1, cores // jobs))}

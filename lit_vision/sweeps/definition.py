@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from lit_vision import nearest
+from lit_vision import files, nearest
 from lit_vision.errors import InputError
 from lit_vision.experiment import figures, recipes, yamlio
 from lit_vision.experiment.figures import Kind
@@ -82,7 +82,7 @@ def find(name: str) -> Path:
     """
     own = name.removeprefix("sweeps/").removesuffix(".yaml")
     for path in (Path(name), Path(f"{name}.yaml"), folder() / f"{own}.yaml"):
-        if path.is_file():
+        if files.is_there(path):
             return path
     raise InputError(f"no file and no sweep {name!r}; {nearest.hint(own, names())}")
 

@@ -5,6 +5,7 @@ whatever else a distribution says (quantisation, a bell curve) turns the raw num
 So random draws and the sampler of `bayes` follow the same rules. No torch here.
 """
 
+import functools
 import json
 import math
 import random
@@ -14,6 +15,8 @@ from typing import Any
 
 from lit_vision import nearest
 from lit_vision.errors import InputError
+
+LARGEST = 100_000  # points of a plan
 
 Raw = str | int | float | bool
 
@@ -67,13 +70,22 @@ class Parameter:
     @property
     def raws(self) -> list[Raw]:
         """The raw values behind the choices."""
-        return [_plain(value, self.choices) for value in self.choices] if self.choices else []
+        return [_plain(value, self._scalar) for value in self.choices or ()]
+
+    @functools.cached_property
+    def _scalar(self) -> bool:
+        return all(isinstance(choice, str | int | float | bool) for choice in self.choices or ())
+
+    @functools.cached_property
+    def _by_raw(self) -> dict[Raw, Any]:
+        """The choices by their raw values; of equal ones the first."""
+        return dict(zip(reversed(self.raws), reversed(self.choices or []), strict=True))
 
     def draw(self, numbers: random.Random) -> Raw:
         """A raw value at random."""
         if self.choices is not None:
             weights = self.given.get("probabilities")
-            return _plain(numbers.choices(self.choices, weights)[0], self.choices)
+            return _plain(numbers.choices(self.choices, weights)[0], self._scalar)
         low, high, logarithmic = self._interval()
         if self.kind == "int_uniform":
             return numbers.randint(int(low), int(high))
@@ -96,7 +108,7 @@ class Parameter:
     def value(self, raw: Raw) -> Any:
         """What a trial gets for a raw value."""
         if self.choices is not None:
-            return next(value for value in self.choices if _plain(value, self.choices) == raw)
+            return self._by_raw[raw]
         number = self._shaped(float(raw)) if self.kind != "int_uniform" else int(raw)
         return _quantised(number, self.given["q"]) if "q" in self.given else number
 
@@ -149,9 +161,11 @@ def _in_a_grid(parameter: Parameter) -> Parameter:
     if parameter.choices is not None:
         return Parameter(parameter.name, "categorical", {"values": parameter.choices})
     if parameter.kind == "int_uniform":
+        _refuse_long(parameter, given["max"] - given["min"])
         values: list[Any] = list(range(given["min"], given["max"] + 1))
     elif parameter.kind == "q_uniform":
         ends = [round(given[end] / given["q"]) for end in ("min", "max")]
+        _refuse_long(parameter, ends[1] - ends[0])
         values = [_quantised(count * given["q"], given["q"]) for count in range(ends[0], ends[1] + 1)]
     else:
         raise InputError(
@@ -159,6 +173,14 @@ def _in_a_grid(parameter: Parameter) -> Parameter:
             f"{parameter.kind}; give values, or choose method random or bayes"
         )
     return Parameter(parameter.name, "categorical", {"values": values})
+
+
+def _refuse_long(parameter: Parameter, steps: int) -> None:
+    if steps >= LARGEST:
+        raise InputError(
+            f"parameters.{parameter.name}: a grid of {steps + 1:,} values has more than {LARGEST:,} points; "
+            "give values, or choose method random"
+        )
 
 
 def _implied(key: str, content: dict[str, Any]) -> str:
@@ -210,10 +232,9 @@ def _check_choices(key: str, choices: Any, weights: Any) -> None:
         raise InputError(f"{key}.probabilities: expected {len(choices)} numbers that add up to 1, got {weights}")
 
 
-def _plain(value: Any, choices: list[Any]) -> Raw:
+def _plain(value: Any, scalar: bool) -> Raw:
     """A choice as Optuna stores it: lists and mappings as JSON."""
-    scalars = all(isinstance(choice, str | int | float | bool) for choice in choices)
-    return value if scalars else json.dumps(value, sort_keys=True)
+    return value if scalar else json.dumps(value, sort_keys=True)
 
 
 def _quantised(number: float, step: float) -> float | int:

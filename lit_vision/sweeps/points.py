@@ -8,9 +8,7 @@ from typing import Any
 
 from lit_vision.errors import InputError
 from lit_vision.sweeps.definition import SEED, Sweep
-from lit_vision.sweeps.parameters import Raw
-
-LARGEST = 100_000
+from lit_vision.sweeps.parameters import LARGEST, Raw
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,10 @@ def values(sweep: Sweep, raw: dict[str, Raw]) -> dict[str, Any]:
 
 def _grid(sweep: Sweep) -> list[dict[str, Raw]]:
     """All combinations; the last parameter changes fastest."""
-    axes = [[(one.name, raw) for raw in one.raws] for one in sweep.parameters]
-    size = math.prod(len(axis) for axis in axes)
+    size = math.prod(len(one.choices or ()) for one in sweep.parameters)
     if size > LARGEST:
         raise InputError(f"{sweep.source}: the grid has {size:,} points, more than {LARGEST:,}; choose method random")
+    axes = [[(one.name, raw) for raw in one.raws] for one in sweep.parameters]
     return [dict(combination) for combination in itertools.product(*axes)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from lit_vision import files as plain_files
 from lit_vision import inference, terminal
 from lit_vision.data.image_folder import SUFFIXES
 from lit_vision.data.pipelines import decode
@@ -76,7 +77,7 @@ def files(paths: Sequence[str]) -> Iterator[Path]:
     """
     for text in paths:
         path = Path(text)
-        if path.is_file():
+        if plain_files.is_there(path):
             yield path
         elif path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)

@@ -1,6 +1,7 @@
 """`lit-vision recipes ls | show | cp | coverage`. Listing imports no torch."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def _copy(name: str, row: str | None, destination: Path) -> None:
     source = recipes.find(name)
     if destination.is_dir():
         destination = destination / source.name
-    if destination.exists():
+    if os.path.lexists(destination):  # a link that leads nowhere yet would be written through
         raise InputError(f"{destination} exists already; name a file that does not")
     text = _of_row(name, row) if row else source.read_text(encoding="utf-8").rstrip()
     origin = yamlio.dump({"origin": {"copy_of": recipes.name_of(source)} | ({"row": row} if row else {})})

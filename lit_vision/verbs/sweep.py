@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.storages import BaseStorage
 
-from lit_vision import terminal
+from lit_vision import files, terminal
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose
 from lit_vision.runs import folder as runs
@@ -97,7 +97,7 @@ def _find(arguments: argparse.Namespace) -> Study:
     name = _name(arguments.sweep)
     root = Path(arguments.dir or ROOT)
     place = arguments.storage or str(root / name / STUDY)
-    if not arguments.storage and not Path(place).is_file():
+    if not arguments.storage and not files.is_there(place):
         known = ", ".join(sorted(file.parent.name for file in root.glob(f"*/{STUDY}")))
         held = f"{root} holds no sweep {name!r}, but {known}" if known else f"{root} holds no sweep"
         raise InputError(f"{held}; start one with lit-vision sweep run, or say where it is with --dir or --storage")

@@ -4,7 +4,10 @@ import logging
 
 import pytest
 
-from lit_vision.session import quiet
+from lit_vision.data.coco import CocoFormat
+from lit_vision.errors import InputError
+from lit_vision.session import quiet, session
+from tests.twins import coco
 
 DIGITS = ("--config", "quickstart/digits")
 MINE = """\
@@ -148,7 +151,7 @@ data:
         ),
         (
             ["fit", *DIGITS, "--data", "Digitss"],
-            "--data is 'Digitss', which is no class path; write module and class, such as lit_vision.data.",
+            "--data is 'Digitss', which is no class path; write lit_vision.data.digits.Digits",
         ),
         (
             ["fit", *DIGITS, "--data", "lit_vision.data.digits.Digit"],
@@ -200,3 +203,72 @@ def test_what_only_shows_a_recipe_advertises_nothing(command, verb):
     logger.removeFilter(quiet._FILTER)  # other commands of this process have set it
     command(*verb)
     assert quiet._FILTER in logger.filters
+
+
+def of_rank(monkeypatch, rank):
+    """This process as one of two that torchrun starts on this machine."""
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, str(value))
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        ("--config", "quickstart/digit"),
+        (*DIGITS, "--trainer.max_step", "3"),  # found by parsing
+        (*DIGITS, "--data", "lit_vision.data.digit.Digits"),  # by importing
+        (*DIGITS, "--trainer.max_steps", "0"),  # by its value
+        (*DIGITS, "--data.batch_size", "many"),  # by its type
+        ("--config", "quickstart/own_boxes", "--data.root", "nowhere", "--run", "run"),  # when data are built
+    ],
+)
+def test_an_early_error_is_told_once_by_two_processes(command, monkeypatch, slip):
+    of_rank(monkeypatch, 0)
+    first = command.error("fit", *slip)
+    of_rank(monkeypatch, 1)
+    command("fit", *slip, code=2)
+    assert first
+    assert "error" not in command.err
+
+
+def test_what_one_process_meets_alone_is_told_by_it(command, monkeypatch):
+    def alone(*_):
+        raise InputError("out of memory in training")
+
+    monkeypatch.setattr(session, "main", alone)
+    of_rank(monkeypatch, 1)
+    assert command.error("fit", *DIGITS) == "error: out of memory in training"
+
+
+def test_annotations_are_read_alike_by_all_processes(tmp_path):
+    coco.write(tmp_path, {"train": 2, "val": 1}, [(1, "bolt")])
+    data = CocoFormat(str(tmp_path), "annotations/instances_train.json", "annotations/instances_val.json")
+    next((tmp_path / "train").glob("*.jpg")).unlink()
+    with pytest.raises(InputError, match="which is not in") as caught:
+        data.setup()
+    assert caught.value.alike
+    assert not InputError("of one batch").alike
+
+
+@pytest.mark.parametrize("slip", ["--model.hlp", "--data.hepl", "--trainer.h"])
+def test_help_of_a_section_misspelt(command, slip):
+    section = slip.partition(".")[0]
+    assert f"{slip} needs a value; did you mean {section}.help?" in command.error("fit", *DIGITS, slip)
+
+
+def test_half_precision_without_a_gpu_is_told_in_one_voice(command):
+    command.error("fit", *DIGITS, "--trainer.precision", "16", "--trainer.accelerator", "cpu")
+    assert command.err == (
+        "error: trainer.precision is 16, which needs a GPU; give --trainer.precision bf16-mixed or 32-true\n"
+    )
+
+
+def test_a_start_that_is_refused_names_no_folder(command, tmp_path):
+    coco.write(tmp_path / "own", {"train": 2, "val": 1}, [(1, "bolt"), (2, "nut")], used=(1, 2))
+    (tmp_path / "own" / "train" / "000000000101.jpg").write_bytes(b"no image")
+    files = ("--data.train", "annotations/instances_train.json", "--data.val", "annotations/instances_val.json")
+    own = ("--config", "quickstart/own_boxes", "--row", "coco format", "--data.root", tmp_path / "own", *files)
+    message = command.error("fit", *own, "--trainer.accelerator", "cpu", "--trainer.logger", "false")
+    assert "1 bad annotation(s)" in message
+    assert "run:" not in command.out + command.err
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("run.json"))

@@ -328,3 +328,9 @@ def test_a_test_folder_with_fewer_classes(tmp_path):
         f"the classes of test ({root}/test) are not those of train ({root}/train):\n"
         "only in test: -; only in train: bee; every split needs the same class folders"
     )
+
+
+def test_nothing_is_held_out_of_classes_with_one_image_each(tmp_path):
+    folders.small(tmp_path, splits={"train": 1})
+    with pytest.raises(InputError, match=r"data\.val_fraction 0\.2: no class has two training images"):
+        ImageFolder(str(tmp_path), val_fraction=0.2).setup()

@@ -198,3 +198,16 @@ def test_a_child_is_asked_to_leave_when_its_agent_is_killed(tmp_path):
     assert handle is not None
     os.close(handle)
     assert not process.born(pid)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "own", "expected"), [(1, None, "unset"), (2, None, "3"), (4, None, "1"), (9, None, "1"), (2, "5", "5")]
+)
+def test_trials_share_the_cores_unless_the_user_says_how(work, tmp_path, monkeypatch, jobs, own, expected):
+    monkeypatch.setattr(agent.os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_NUM_THREADS", own)
+    code, _, _ = work(f"echo ${{OMP_NUM_THREADS:-unset}} > threads; {GOOD}", jobs=jobs)
+    assert code == 0
+    assert (tmp_path / "runs" / "000" / "threads").read_text().strip() == expected

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lit_vision import nearest
+from lit_vision import files, nearest
 from lit_vision.data.fetch import cache
 from lit_vision.data.formats import coco_objects, image_headers, lists, objects
 from lit_vision.data.formats.coco_objects import Entry, Place
@@ -94,7 +94,7 @@ def first_image(file: Path) -> str:
 
 def _summary(file: Path) -> dict[str, Any]:
     """What is asked of a file before it is read, kept in the cache folder: parsing COCO's takes 14 seconds."""
-    state = file.stat() if file.is_file() else None
+    state = file.stat() if files.is_there(file) else None
     key = hashlib.sha256(f"{file.resolve()} {state and (state.st_size, state.st_mtime_ns)}".encode()).hexdigest()[:32]
     path = cache.folder() / "coco_json" / f"{key}.json"
     try:
@@ -117,7 +117,7 @@ def _nearby(file: Path) -> str:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_bytes(), object_hook=_without_masks)
+        content = json.loads(files.content(file), object_hook=_without_masks)
     except FileNotFoundError:
         raise InputError(f"{file}: there is no such annotation file{_nearby(file)}") from None
     except OSError as error:

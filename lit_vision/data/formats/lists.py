@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lit_vision import files
 from lit_vision.errors import InputError
 
 
@@ -12,7 +13,7 @@ def lines(path: Path) -> list[str]:
         InputError: If the file cannot be read or is not UTF-8; names the line.
     """
     try:
-        content = path.read_bytes()
+        content = files.content(path)
     except OSError as error:
         raise InputError(f"{path}: the list cannot be read: {error.strerror}") from None
     try:
@@ -22,6 +23,9 @@ def lines(path: Path) -> list[str]:
         raise InputError(
             f"{path}, line {line}: byte 0x{content[error.start]:02x} is no UTF-8; save the list as UTF-8"
         ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(f"{path}, line {line}: it holds a NUL, which no name does; save the list as UTF-8 text")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

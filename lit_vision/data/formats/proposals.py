@@ -9,6 +9,7 @@ The file is NumPy's `.npz` without Python objects:
 """
 
 import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_vision import files
 from lit_vision.errors import InputError
 from lit_vision.runs import durable
 
 _COLUMNS = {"names": ("U", 1), "starts": ("i", 1), "boxes": ("f", 2), "scores": ("f", 1)}
+MOST_UNFOLDED = 200  # times the size of the file; boxes and scores shrink to a third, names to a fiftieth
 _SLACK = 1.0  # pixels that a box may pass the image's border by: other programs round, and count pixels inclusively
 
 
@@ -120,8 +123,11 @@ def read(path: Path) -> Proposals:
         InputError: There is no such file, or it does not hold what the module describes; names what is wrong.
     """
     try:
+        _refuse_bomb(path)
         with np.load(path, allow_pickle=False) as content:
-            columns = {name: content[name] for name in content.files}
+            columns = {name: content[name] for name in _COLUMNS if name in content.files}
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"data.proposals: there is no file {path}") from None
     except Exception as error:  # NumPy meets damage, foreign formats and pickles with errors of many kinds
@@ -131,6 +137,19 @@ def read(path: Path) -> Proposals:
     starts = torch.from_numpy(columns["starts"].astype(np.int64))  # whatever width and byte order the file has
     boxes, scores = (torch.from_numpy(columns[name].astype(np.float32)) for name in ("boxes", "scores"))
     return Proposals(columns["names"].tolist(), starts, boxes, scores, str(path))
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Checks what an archive would unfold to, as it says itself, before anything is unfolded."""
+    files.refuse_other(path)
+    with zipfile.ZipFile(path) as archive:
+        unfolded = sum(entry.file_size for entry in archive.infolist())
+    size = path.stat().st_size
+    if unfolded > MOST_UNFOLDED * size + (1 << 20):
+        raise InputError(
+            f"data.proposals: {path} has {size:,} bytes and would unfold to {unfolded:,}, more than {MOST_UNFOLDED} "
+            "times as many;\nno boxes do: write it anew with numpy.savez"
+        )
 
 
 def _check_columns(columns: dict[str, np.ndarray[Any, Any]], path: Path) -> None:

@@ -10,7 +10,10 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from lit_vision import files
 from lit_vision.data.formats import objects
+
+MOST_BYTES = 64 << 20  # of an annotation file; VOC's largest have 20 kB
 
 _CODEC = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["'][^>]*\?>""")
 
@@ -77,7 +80,7 @@ def tree(path: Path) -> Element:
         OSError: It cannot be read.
         ValueError: It is no XML, or not in the encoding that it declares.
     """
-    content = path.read_bytes()
+    content = files.content(path, MOST_BYTES)
     try:
         return ElementTree.fromstring(content)
     except ElementTree.ParseError as error:
@@ -98,9 +101,9 @@ def _decoded(content: bytes) -> Element:
     try:
         return ElementTree.fromstring(content[declared.end() if declared else 0 :].decode(codec))
     except LookupError:
-        raise ValueError(f"its encoding {codec!r} is not known; save it as UTF-8") from None
+        raise ValueError(f"its encoding {codec!r:.60} is not known; save it as UTF-8") from None
     except UnicodeDecodeError:
-        raise ValueError(f"it is not in {codec}, the encoding that it declares; save it as UTF-8") from None
+        raise ValueError(f"it is not in {codec:.60}, the encoding that it declares; save it as UTF-8") from None
     except ElementTree.ParseError as error:
         raise ValueError(str(error)) from None
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from lit_vision import nearest
+from lit_vision import files, nearest
 from lit_vision.data.formats import image_headers, lists, objects, voc_file
 from lit_vision.data.formats.findings import Finding, Reading
 from lit_vision.data.formats.objects import Bools, Floats, Images, Ints, Objects
@@ -110,20 +110,23 @@ def class_names(root: Path) -> list[str]:
 
 
 def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return next((line.strip() for line in file if line.strip()), "")
+    try:
+        text = files.content(path).decode("utf-8-sig", "replace")
+    except OSError:  # who asks for this list is told
+        return ""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
 
 
 def _stem(root: Path, line: str) -> str:
     """The image of a list's line, which may be in a class's list, and whose name may hold spaces."""
     of_class = _OF_CLASS.fullmatch(line)
-    return line if of_class is None or (root / "Annotations" / f"{line}.xml").is_file() else of_class[1]
+    return line if of_class is None or files.is_there(root / "Annotations" / f"{line}.xml") else of_class[1]
 
 
 def _stems(root: Path, split: str, findings: list[Finding]) -> list[str]:
     """The images of a split, each once; a suffix of an image file is no part of a name."""
     path = root / "ImageSets" / "Main" / f"{split}.txt"
-    if not path.is_file():
+    if not files.is_there(path):
         raise InputError(f"{path}: there is no such split; {nearest.hint(split, splits(root))}")
     names = [_stem(root, line) for line in lists.lines(path)]
     stems = [name[: name.rindex(".")] if name.lower().endswith(SUFFIXES) else name for name in names]

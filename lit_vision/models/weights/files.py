@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_vision import console
+from lit_vision import files as plain_files
 from lit_vision.errors import InputError
 
 State = dict[str, Tensor]
@@ -23,6 +24,7 @@ def read(path: Path) -> object:
         InputError: It cannot be read, is damaged, or holds more than tensors and plain values.
     """
     try:
+        plain_files.refuse_other(path)
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from torchvision.models import WeightsEnum
 
+from lit_vision import files as plain_files
 from lit_vision.errors import InputError
 from lit_vision.models.weights import files, releases
 from lit_vision.models.weights.files import State
@@ -52,7 +53,7 @@ def find(name: str, public: Public, fitting: Callable[[], str], first: str) -> S
     """
     path = Path(name).expanduser()
     release: WeightsEnum | None
-    if path.is_file():
+    if plain_files.is_there(path):
         content, release = files.read(path), releases.copied(path, public.release, first)
     else:
         release = releases.find(name, fitting, first)
