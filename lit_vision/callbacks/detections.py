@@ -64,6 +64,8 @@ class DetectionFiles(L.Callback):
         _write(self.folder / f"detections_{split}.json", text)
         if split == "test" and data.coco_results:
             _pack(self.folder / f"{data.coco_results}.zip", f"{data.coco_results}.json", text)
+        for name, content in data.submission(split, found).items():
+            _write(self.folder / name, content)
         if data.voc_results:
             start = self.folder / "voc" / data.voc_results
             for part in reversed(start.relative_to(self.folder).parents[:-1]):  # a link on the way is refused

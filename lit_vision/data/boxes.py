@@ -20,6 +20,7 @@ from lit_vision.data.module import DataModule, Monitor
 from lit_vision.data.pipelines import scenes
 from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
+from lit_vision.types import Detections
 
 
 class BoxData(DataModule[Annotations]):
@@ -137,6 +138,15 @@ class BoxData(DataModule[Annotations]):
         """The files; None where images are not read from any."""
         from_files = self.boxes.read_image is scenes.read_file
         return [os.path.join(split.folder, file) for file in split.files] if from_files else None
+
+    def submission(self, split: str, found: Sequence[tuple[int, Detections]]) -> dict[str, str]:
+        """Further files for an evaluation server, by name; none for data without one.
+
+        Args:
+            split: `val` or `test`.
+            found: Image ids of the split and detections in original pixels.
+        """
+        return {}
 
     def image_names(self, split: str) -> dict[int, str]:
         """The data set's own names of a split's images, by their number."""

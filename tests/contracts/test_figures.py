@@ -16,6 +16,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import card, figures
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.error import ErrorRate
+from lit_vision.metrics.localisation import LocalisationError
 from lit_vision.metrics.recall import ProposalRecall
 from lit_vision.metrics.voc import VocAP
 from lit_vision.models.backbones.resnet import resnet20
@@ -38,7 +39,7 @@ def classes_of(package, kind):
                 yield value
 
 
-REPORTED = {CocoAP, VocAP, ProposalRecall, ErrorRate}
+REPORTED = {CocoAP, VocAP, ProposalRecall, ErrorRate, LocalisationError}
 
 
 def test_every_metric_that_reports_figures_declares_them():
@@ -69,7 +70,9 @@ def test_all_that_an_analysis_finds_is_declared():
     assert Responses().look(net, iter([batch])).figures.keys() == Responses.logs.keys()
 
 
-@pytest.mark.parametrize("metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000))], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000)), LocalisationError((1, 3))], ids=lambda m: type(m).__name__
+)
 def test_all_that_a_detection_metric_computes_is_declared(metric):
     names = list(metric.compute())
     assert names
