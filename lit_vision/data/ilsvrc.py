@@ -15,6 +15,7 @@ from lit_vision.errors import InputError
 from lit_vision.types import Detections
 
 VAL_IMAGES = 50_000
+_PRESET: dict[str, Any] = {"train": [600], "test": 600, "cap": 1000}  # as Faster R-CNN has it for Pascal VOC
 
 
 class Ilsvrc(BoxData):
@@ -34,7 +35,7 @@ class Ilsvrc(BoxData):
         InputError: The map of classes or a list is missing.
     """
 
-    preset: ClassVar[dict[str, Any]] = {"train": [600], "test": 600, "cap": 1000}  # as Faster R-CNN
+    preset = _PRESET
     track: ClassVar[Track]
     map_file: ClassVar[str]
     results: ClassVar[Callable[..., str]]

@@ -11,6 +11,7 @@ from torchmetrics import Metric
 
 from lit_vision import analyses, metrics, tasks
 from lit_vision.analyses.base import Analysis
+from lit_vision.analyses.recall import Recall
 from lit_vision.analyses.responses import Responses
 from lit_vision.errors import InputError
 from lit_vision.experiment import card, figures
@@ -58,7 +59,7 @@ def test_every_task_declares_what_it_logs():
 
 def test_every_analysis_declares_what_it_logs():
     found = set(classes_of(analyses, Analysis)) - {Analysis}
-    assert found == {Responses}
+    assert found == {Responses, Recall}
     for analysis in found:
         assert analysis.logs
         assert analysis.logs.items() <= figures.VOCABULARY.items()

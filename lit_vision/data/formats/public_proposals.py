@@ -75,7 +75,7 @@ def read_pickle(path: Path) -> Proposals:
     boxes = [_corners(each, path, name) for each, name in zip(given, names, strict=False)]
     edges = boxes if second else [each + np.array([0, 0, 1, 1]) for each in boxes]
     scores = _column(content, "objectness_logits" if second else "scores", path)
-    return _joined(path, names, edges, scores, by_id=True)
+    return _joined(path, names, edges, scores, by_id=all(map(str.isdecimal, names)))
 
 
 def _loaded(path: Path) -> dict[str, Any]:
