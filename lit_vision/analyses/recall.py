@@ -98,7 +98,7 @@ class Recall(Analysis):
                     axes.plot(findings.arrays["iou"], line, marker=".", label=name.rpartition(" ")[0])
             axes.set_title(f"{count} proposals")
             axes.set_xlabel("IoU")
-            axes.set_ylim(0, 100)
+            axes.set_ylim(-2, 102)
             axes.grid(alpha=0.3)
         panels[0].set_ylabel("recall, %")
         panels[0].legend()

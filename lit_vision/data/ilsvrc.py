@@ -32,12 +32,15 @@ class Ilsvrc(BoxData):
         kwargs: See `BoxData`.
 
     Raises:
-        InputError: The map of classes or a list is missing.
+        InputError: The map of classes is damaged, or not where `classes` says. That other files are missing is told when
+            the data are read.
     """
 
     preset = _PRESET
     track: ClassVar[Track]
     map_file: ClassVar[str]
+    count: ClassVar[int]
+    catalogued: ClassVar[str]
     results: ClassVar[Callable[..., str]]
 
     def __init__(
@@ -52,13 +55,13 @@ class Ilsvrc(BoxData):
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
-        if not self.root.is_dir():
-            raise InputError(
-                f"data.root {self.root}: there is no such folder; expected Annotations, Data and ImageSets"
-            )
+        self.map = self.root / (classes or self.map_file)
         self.lists = {split: list(names) for split, names in (("train", train), ("val", val), ("test", test)) if names}
         self.corners = corners
-        found = self.in_order(ilsvrc.synsets(self.root / (classes or self.map_file)))
+        # A recipe can be shown before the data are there; `setup` then tells what is missing.
+        known = self.map.is_file() or bool(classes)
+        unknown = [Synset(number, f"class {number}") for number in range(1, self.count + 1)]
+        found = self.in_order(ilsvrc.synsets(self.map) if known else unknown)
         super().__init__([synset.wnid for synset in found], pipeline, [synset.number for synset in found], **kwargs)
 
     @staticmethod
@@ -74,6 +77,11 @@ class Ilsvrc(BoxData):
 
     def readings(self) -> dict[str, Reading]:
         """Every split."""
+        if not self.map.is_file():
+            raise InputError(
+                f"{self.map} is missing; unpack the devkit, or name the file by data.classes;\n"
+                f"the whole tree: lit-vision data where {self.catalogued}"
+            )
         meaning = Meaning(self.class_names, self.corners)
         return {split: ilsvrc.read(self.root, self.track, names, meaning) for split, names in self.lists.items()}
 
@@ -93,6 +101,8 @@ class ImageNetLocalisation(Ilsvrc):
 
     track = "CLS-LOC"
     map_file = "devkit/data/map_clsloc.txt"
+    count = 1000
+    catalogued = "imagenet_loc"
     results = staticmethod(ilsvrc_results.localisation)
 
     def __init__(self, root: str = "data/ilsvrc", train: Sequence[str] = ("train_loc",), **kwargs: Any) -> None:
@@ -116,6 +126,8 @@ class ImageNetDetection(Ilsvrc):
 
     track = "DET"
     map_file = "devkit/data/map_det.txt"
+    count = 200
+    catalogued = "imagenet_det"
     results = staticmethod(ilsvrc_results.detection)
 
     @staticmethod

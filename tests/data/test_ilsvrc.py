@@ -117,15 +117,23 @@ def test_detection_s_lines_name_image_class_and_score(tmp_path):
 def test_what_is_missing_is_named(root, tmp_path):
     with pytest.raises(InputError, match=r"(?s)val2\.txt: there is no such list; .*has test, train_loc, val, and"):
         ready(ImageNetLocalisation, root, val=["val2"])
-    with pytest.raises(InputError, match=re.escape(f"{tmp_path}/none: there is no such folder; expected Annotations")):
+    message = f"{tmp_path}/none/devkit/data/map_clsloc.txt is missing; unpack the devkit, or name the file"
+    with pytest.raises(InputError, match=re.escape(message)):
         ready(ImageNetLocalisation, tmp_path / "none")
     with pytest.raises(
         InputError, match=r"map_det\.txt is missing; unpack the devkit, or name the file by data\.classes"
     ):
         ready(ImageNetDetection, root)
+    with pytest.raises(InputError, match=r"mine\.txt is missing; unpack the devkit"):
+        ready(ImageNetLocalisation, root, classes="mine.txt")
     (root / "ImageSets" / "CLS-LOC" / "val.txt").write_text("\n")
     with pytest.raises(InputError, match=r"val\.txt: the list names no image"):
         ready(ImageNetLocalisation, root)
+
+
+@pytest.mark.parametrize(("kind", "count"), [(ImageNetLocalisation, 1000), (ImageNetDetection, 200)])
+def test_a_recipe_can_be_shown_before_the_data_are_there(kind, count, tmp_path):
+    assert kind(str(tmp_path)).num_classes == count
 
 
 @pytest.mark.parametrize(
