@@ -32,8 +32,8 @@ class Ilsvrc(BoxData):
         kwargs: See `BoxData`.
 
     Raises:
-        InputError: The map of classes is damaged, or not where `classes` says. That other files are missing is told when
-            the data are read.
+        InputError: The map of classes is damaged, or not where `classes` says. Other files that are missing are told
+            when the data are read.
     """
 
     preset = _PRESET

@@ -36,4 +36,4 @@ class LocalisationHead(nn.Module):
         levels = [features[level] for level in sorted(features)]
         logits = torch.cat([by_anchor(self.cls(level), self.num_classes) for level in levels], 1)
         deltas = torch.cat([by_anchor(self.box(level), self.num_classes * 4) for level in levels], 1)
-        return logits, deltas.unflatten(2, (self.num_classes, 4))
+        return logits, deltas.reshape(*logits.shape, 4)
