@@ -5,10 +5,12 @@ import shutil
 
 import pytest
 import torch
+from torchvision.transforms import v2
 
 from lit_vision.callbacks.detections import DetectionFiles
 from lit_vision.data.formats import ilsvrc_results
 from lit_vision.data.ilsvrc import ImageNetDetection, ImageNetLocalisation
+from lit_vision.data.pipelines import scenes
 from lit_vision.errors import InputError
 from lit_vision.types import Detections
 from tests.twins import ilsvrc
@@ -40,6 +42,19 @@ def test_localisation_has_imagenet_s_labels_and_a_box_for_each_image(root):
 def test_corners_are_an_option(root):
     data = ready(ImageNetLocalisation, root, corners="exclusive_0")
     assert data.splits["val"].boxes.tolist() == [[0, 4, 19, 33]] * 4
+
+
+def test_training_takes_random_crops_with_what_is_left_of_the_boxes(root):
+    crop = v2.RandomCrop(24, pad_if_needed=True)
+    pipeline = scenes.short_side(train=[32], test=32, cap=64, extra=[crop])
+    data = ready(ImageNetLocalisation, root, pipeline=pipeline)
+    batches = list(data.train_dataloader())
+    assert {tuple(size) for batch in batches for size in batch.sizes.tolist()} == {(24, 24)}
+    boxes = torch.cat([target.boxes for batch in batches for target in batch.targets])
+    assert len(boxes)
+    assert boxes.min() >= 0
+    assert boxes.max() <= 24
+    assert (boxes[:, 2:] > boxes[:, :2]).all()
 
 
 def test_test_images_are_read_without_boxes(root):
