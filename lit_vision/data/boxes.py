@@ -119,6 +119,7 @@ class BoxData(DataModule[Annotations]):
             names, ids = splits[name].names, splits[name].image_ids.tolist()
             found = public_proposals.read(Path(file)).named(names, ids)
             found.check(names, splits[name].sizes)
+            rank_zero_info(f"{name}: {len(found.boxes):,} regions of {len(found):,} images in {file}")
             splits[name] = replace(splits[name], proposals=found)
         return splits
 

@@ -196,7 +196,7 @@ def test_matlab_files_that_are_not_read_say_why(tmp_path):
         public_proposals.read(tmp_path / "boxes.csv")
 
 
-def test_a_data_set_takes_them_by_name_and_by_number(tmp_path):
+def test_a_data_set_takes_them_by_name_and_by_number(tmp_path, caplog):
     root = voc.write(tmp_path) / "VOCdevkit"
     stems = {
         split: (root / "VOC2007" / "ImageSets" / "Main" / f"{split}.txt").read_text().split()
@@ -213,7 +213,9 @@ def test_a_data_set_takes_them_by_name_and_by_number(tmp_path):
     )
     files = {"train": str(tmp_path / "train.mat"), "test": str(tmp_path / "test.pkl")}
     data = VOC(str(root), proposals=files, batch_size=2)
-    data.setup()
+    with caplog.at_level("INFO"):
+        data.setup()
+    assert f"train: 7 regions of 7 images in {files['train']}" in caplog.text
     for split in data.splits.values():
         assert [split.target(index).proposals.tolist() for index in range(len(split))] == [[[0, 0, 10, 5]]] * len(split)
     with pytest.raises(InputError, match=f"{count} of {count} images have no proposals, first '{stems['test'][0]}'"):
