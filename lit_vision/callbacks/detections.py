@@ -1,6 +1,7 @@
 """Detections as files: COCO's result format, and VOC's where the data are VOC's."""
 
 import json
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from lit_vision.types import Batch, Detections, Target
 class DetectionFiles(L.Callback):
     """Writes what `validate` and `test` find, in original pixels and with the data set's own ids.
 
-    `detections_<val|test>.json` is COCO's result format, which `pycocotools`' `loadRes` and the evaluation server read.
-    Data that name a `voc_results` prefix get VOC's files too, one per class, with 1-based inclusive corners
-    and the class in the file's name as `filenames.of` writes it. Rank zero
-    writes what all ranks found, in the order of image ids.
+    `detections_<val|test>.json` is COCO's result format, which `pycocotools`' `loadRes` reads. Data whose test split a
+    server scores (`coco_results`) get it packed under the server's name too. Data that name a `voc_results` prefix get
+    VOC's files in `voc/`, one per class, with 1-based inclusive corners and the class in the file's name as
+    `filenames.of` writes it. Rank zero writes what all ranks found, in the order of image ids.
 
     Args:
         folder: Where the files go, the run's folder.
@@ -59,18 +60,32 @@ class DetectionFiles(L.Callback):
         if not found:
             return  # another rank than the first, or another task
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        path = self.folder / f"detections_{split}.json"
-        _write(path, coco_results(found, data.category_ids))
+        text = coco_results(found, data.category_ids)
+        _write(self.folder / f"detections_{split}.json", text)
+        if split == "test" and data.coco_results:
+            _pack(self.folder / f"{data.coco_results}.zip", f"{data.coco_results}.json", text)
+        for name, content in data.submission(split, found).items():
+            _write(self.folder / name, content)
         if data.voc_results:
-            names = data.image_names(split)
-            durable.make_folder(self.folder / "voc")
-            for name, lines in voc_results(found, data.class_names, names).items():
-                _write(self.folder / "voc" / f"{data.voc_results}_{filenames.of(name)}.txt", lines)
+            start = self.folder / "voc" / data.voc_results
+            for part in reversed(start.relative_to(self.folder).parents[:-1]):  # a link on the way is refused
+                durable.make_folder(self.folder / part)
+            for name, lines in voc_results(found, data.class_names, data.image_names(split)).items():
+                _write(start.with_name(f"{start.name}_{filenames.of(name)}.txt"), lines)
 
 
 def _write(path: Path, text: str) -> None:
     with open(path, "w", encoding="utf-8", opener=durable.fresh) as file:
         file.write(text)
+
+
+def _pack(path: Path, name: str, text: str) -> None:
+    """One file of that name in an archive, as COCO's server takes it."""
+    with (
+        open(path, "wb", opener=durable.fresh) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr(name, text)
 
 
 def coco_results(found: list[tuple[int, Detections]], category_ids: list[int]) -> str:

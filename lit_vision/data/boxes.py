@@ -13,14 +13,14 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from lit_vision.data import shared
-from lit_vision.data.formats import findings
-from lit_vision.data.formats import proposals as proposal_files
+from lit_vision.data.formats import findings, public_proposals
 from lit_vision.data.formats.annotations import Annotations
 from lit_vision.data.formats.findings import Policy, Reading
 from lit_vision.data.module import DataModule, Monitor
 from lit_vision.data.pipelines import scenes
 from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
+from lit_vision.types import Detections
 
 
 class BoxData(DataModule[Annotations]):
@@ -39,8 +39,8 @@ class BoxData(DataModule[Annotations]):
             evaluated.
         bad: What to do about annotations and images that are no good: `fail` lists them all, `skip` leaves them out
             and counts them.
-        proposals: Files of regions from elsewhere, by split, for detectors that take them; the format is told in
-            `data/formats/proposals.py`.
+        proposals: Files of regions from elsewhere, by split, for detectors that take them; `.npz`, `.mat` or `.pkl` as
+            told in `data/formats/public_proposals.py`.
         monitor: See `DataModule`.
         num_workers: See `DataModule`.
         seed: See `DataModule`.
@@ -75,7 +75,11 @@ class BoxData(DataModule[Annotations]):
         self.boxes.skip_unreadable = bad == "skip"
 
     voc_results: str | None = None
-    """Beginning of the names of VOC's result files, `comp4_det_test`; None for data that have no such files."""
+    """Beginning of the names of VOC's result files, `comp4_det_test`, also below folders as the server wants them; None
+    for data that have no such files."""
+
+    coco_results: str | None = None
+    """Name of the test split's detections as COCO's server wants it, without suffix; None for data without a server."""
 
     preset: dict[str, Any] = {}  # noqa: RUF012
     """Arguments of `scenes.short_side` where no pipeline is given."""
@@ -112,8 +116,10 @@ class BoxData(DataModule[Annotations]):
         for name, file in self.proposals.items():
             if name not in splits:
                 raise InputError(f"data.proposals names the split {name!r}, but the data have {', '.join(splits)}")
-            found = proposal_files.read(Path(file))
-            found.check(splits[name].names, splits[name].sizes)
+            names, ids = splits[name].names, splits[name].image_ids.tolist()
+            found = public_proposals.read(Path(file)).named(names, ids)
+            found.check(names, splits[name].sizes)
+            rank_zero_info(f"{name}: {len(found.boxes):,} regions of {len(found):,} images in {file}")
             splits[name] = replace(splits[name], proposals=found)
         return splits
 
@@ -133,6 +139,15 @@ class BoxData(DataModule[Annotations]):
         """The files; None where images are not read from any."""
         from_files = self.boxes.read_image is scenes.read_file
         return [os.path.join(split.folder, file) for file in split.files] if from_files else None
+
+    def submission(self, split: str, found: Sequence[tuple[int, Detections]]) -> dict[str, str]:
+        """Further files for an evaluation server, by name; none for data without one.
+
+        Args:
+            split: `val` or `test`.
+            found: Image ids of the split and detections in original pixels.
+        """
+        return {}
 
     def image_names(self, split: str) -> dict[int, str]:
         """The data set's own names of a split's images, by their number."""

@@ -1,5 +1,6 @@
 """COCO, and a user's own data in COCO's format."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from lit_vision.data.names import COCO_CATEGORIES
 from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
 
+Test = Literal["test-dev2015", "test-dev2017", "test2015"]
 Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]
 
 _CATEGORIES = [Category(*entry) for entry in COCO_CATEGORIES]
@@ -25,7 +27,11 @@ _IMAGES = {
     "trainval35k": 118_287,
 }
 # In the words of cards; what is not here is for training.
-_OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val", "test-dev2017": "test-dev"}
+_OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val"} | {
+    "test-dev2015": "test-dev",
+    "test-dev2017": "test-dev",
+    "test2015": "test-std",
+}
 _PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
 
 
@@ -112,14 +118,16 @@ class COCO(BoxData):
         root: Folder with `annotations/` and the images' folders, which may also lie in `images/`.
         train: Training split.
         val: Validation split.
-        test: `test-dev2017`, whose annotations are on the server alone: the run writes the file to send. None tests on
-            `val`.
+        test: `test-dev2015`, `test-dev2017`, or `test2015` with the images of test-std among them. Their annotations
+            are on the server alone: the run writes the file to send. None tests on `val`.
         only: Ids of the only images to use, for a look at a few; None uses all.
+        algorithm: What the server is to call the detections: letters, digits, `-` and `_`.
         pipeline: None resizes to a short side of 800 pixels, at most 1333, and flips.
         kwargs: See `BoxData`.
 
     Raises:
-        InputError: If the files are not there; says how to get them. If no image has one of the ids.
+        InputError: If the files are not there; says how to get them. If no image has one of the ids, or the server
+            could not read the name.
     """
 
     def __init__(
@@ -127,20 +135,24 @@ class COCO(BoxData):
         root: str = "data/coco",
         train: Split = "train2017",
         val: Split = "val2017",
-        test: Literal["test-dev2017"] | None = None,
+        test: Test | None = None,
         only: Sequence[int] | None = None,
+        algorithm: str = "lit-vision",
         pipeline: BoxPipeline | None = None,
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
         self.names: dict[str, str] = {"train": train, "val": val} | ({"test": test} if test else {})
         self.only = only
+        if not re.fullmatch(r"[\w-]+", algorithm, re.ASCII):
+            raise InputError(f"data.algorithm {algorithm!r}: the server takes letters, digits, - and _ alone")
+        self.coco_results = f"detections_{test}_{algorithm}_results" if test else None
         ids, class_names = zip(*COCO_CATEGORIES, strict=True)
         super().__init__(class_names, pipeline, ids, **kwargs)
 
     @property
     def official_split(self) -> str:
-        """`minival` for val2017, `test-dev` for the server's split."""
+        """`minival` for val2017, `test-dev` and `test-std` for the server's splits."""
         return _OFFICIAL.get(self.names[self.test_split], "train")
 
     def readings(self) -> dict[str, Reading]:
@@ -156,8 +168,8 @@ class COCO(BoxData):
         return splits if self.only is None else {name: _chosen(split, self.only) for name, split in splits.items()}
 
     def official(self) -> dict[str, int]:
-        """Images of the chosen splits, those without objects included."""
-        return {split: _IMAGES[name] for split, name in self.names.items()}
+        """Images of the chosen splits whose number is known, those without objects included."""
+        return {split: _IMAGES[name] for split, name in self.names.items() if name in _IMAGES}
 
     def nominal_train(self) -> int:
         """Training images with annotations, of 118,287 in all."""
@@ -167,13 +179,13 @@ class COCO(BoxData):
         file, images, ids = self._place(split)
         if not file.is_file():
             raise InputError(f"{file}: there is no such file; lit-vision data where coco2017 shows what is expected")
-        return coco_json.read(file, images, _CATEGORIES, ids, labelled=split != "test-dev2017")
+        return coco_json.read(file, images, _CATEGORIES, ids, labelled=not split.startswith("test"))
 
     def _place(self, split: str) -> tuple[Path, Path, Path | None]:
         """Annotation file, folder of the images, and list of ids."""
         annotations = self.root / "annotations"
-        if split == "test-dev2017":
-            return annotations / "image_info_test-dev2017.json", self._images("test2017"), None
+        if split.startswith("test"):
+            return annotations / f"image_info_{split}.json", self._images(split.replace("-dev", "")), None
         if split in ("minival2014", "valminusminival2014"):
             return annotations / "instances_val2014.json", self._images("val2014"), annotations / f"ids_{split}.txt"
         return annotations / f"instances_{split}.json", self._images(split), None

@@ -1,5 +1,6 @@
 """Pascal VOC, and a user's own data in VOC's format."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -102,27 +103,30 @@ class VOC(BoxData):
     """Pascal VOC 2007 and 2012: `VOC2007/` and `VOC2012/` below the root.
 
     There is no validation split: every training set of the papers contains it; what is watched is the test split.
-    VOC 2012's test annotations are on its server alone: its figures are empty, and the result files are what to send.
+    VOC 2012's test annotations are on its server alone: its figures are empty, and `voc/results` in the run's folder is
+    what to pack and send. The papers' `COCO+07+12` is `07+12`, started from weights that COCO trained.
 
     Args:
         root: The folder with both years, `VOCdevkit`.
         train: `07`, `12`, `07+12`, or `07++12` (with VOC 2007's test images).
         test: Year of the test split.
+        competition: `comp3` for what was trained on VOC's own images alone, `comp4` for all else, ImageNet's weights
+            included.
         pipeline: None resizes to a short side of 600 pixels, at most 1000, and flips.
         kwargs: See `BoxData`.
 
     Raises:
-        InputError: If the files are not there; says how to get them.
+        InputError: If the files are not there; says how to get them. If a year's folder holds another year's images.
     """
 
     preset = _PRESET
-    voc_results = "comp4_det_test"
 
     def __init__(
         self,
         root: str = "data/VOCdevkit",
         train: Literal["07", "12", "07+12", "07++12"] = "07",
         test: Literal["07", "12"] = "07",
+        competition: Literal["comp3", "comp4"] = "comp4",
         pipeline: BoxPipeline | None = None,
         **kwargs: Any,
     ) -> None:
@@ -130,11 +134,13 @@ class VOC(BoxData):
         self.train_set, self.test_set = train, test
         if ("2007", "test") in _TRAIN[train] and test == "07":
             raise InputError("data.train 07++12 contains VOC 2007's test images; set data.test to 12")
+        self.voc_results = f"results/VOC20{test}/Main/{competition}_det_test"
         super().__init__(VOC_CLASSES, pipeline, monitor="test", **kwargs)
 
     def readings(self) -> dict[str, Reading]:
         """The union of the training lists, and the test list."""
         train = findings.join([self._read(year, name) for year, name in _TRAIN[self.train_set]])
+        self._refuse_twice(train.annotations.names)
         return {"train": train, "test": self._read(f"20{self.test_set}", "test")}
 
     def official(self) -> dict[str, int]:
@@ -144,6 +150,13 @@ class VOC(BoxData):
     def nominal_train(self) -> int:
         """Images of the training lists."""
         return _IMAGES[self.train_set]
+
+    def _refuse_twice(self, names: Sequence[str]) -> None:
+        if twice := [name for name, times in Counter(names).items() if times > 1]:
+            raise InputError(
+                f"{self.root}: {len(twice)} image(s) are in several of the lists of data.train {self.train_set}, first "
+                f"{twice[0]};\nthe years have no image in common: is one folder a copy of another?"
+            )
 
     def _read(self, year: str, name: str) -> Reading:
         folder = self.root / f"VOC{year}"

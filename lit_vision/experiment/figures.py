@@ -47,6 +47,8 @@ COCO_AR = _group("higher", "%", "ar#", *(f"ar_{size}" for size in SIZES))
 COCO = COCO_AP | COCO_AR
 VOC = _group("higher", "%", "map")
 PROPOSALS = _group("higher", "%", "proposal_ar#", *(f"proposal_ar_{size}#" for size in SIZES))
+RECALL = _group("higher", "%", "proposal_ar#", "proposal_recall50_#")
+LOCALISATION = _group("lower", "%", "loc_error", "loc_error#", "loc_error_given")
 SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
 TIMES = _group("lower", "ms", "ms")
 # Of layer responses (ResNet paper, Figure 7): the paper calls smaller ones closer to an identity.
@@ -70,7 +72,9 @@ DEVIATIONS = _group("near", "", "std", "attenuation")
 LEARNED = _group("near", "", "slope")
 ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | RECTIFIERS | DEVIATIONS | LEARNED
 
-VOCABULARY: Group = ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | SLOPES | TIMES | ANALYSES
+VOCABULARY: Group = (
+    ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | RECALL | LOCALISATION | SLOPES | TIMES | ANALYSES
+)
 
 
 def find(name: str, own: Mapping[str, Kind] | None = None) -> Kind | None:

@@ -16,6 +16,7 @@ from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.rpn import ProposalNetwork
 from lit_vision.models.weights import detectors as detector_weights
 from lit_vision.models.weights import torchvision_faster_rcnn
+from lit_vision.models.weights.class_rows import Pair
 from lit_vision.ops import box, losses, matching
 from lit_vision.ops.matching import Matcher
 from lit_vision.ops.roi import Pooler
@@ -157,6 +158,7 @@ class FasterRCNN(OnRegions):
         regions: Makes the second stage from the channels and K.
         normalise: See `Detector`.
         weights: File or torchvision name, see `models/weights/detectors.py`.
+        weights_rows: `coco_to_voc` takes the rows of VOC's classes from the weights of a COCO detector.
 
     Raises:
         InputError: The pyramid's levels differ in width, there is none to pool from, or the weights cannot be found,
@@ -173,6 +175,7 @@ class FasterRCNN(OnRegions):
         regions: Callable[[int, int], RegionClassifier] = RegionClassifier,
         normalise: Normalise | None = None,
         weights: str | None = None,
+        weights_rows: Pair | None = None,
     ) -> None:
         super().__init__(pyramid, num_classes, normalise)
         self.proposals = proposals(width(pyramid))
@@ -183,7 +186,7 @@ class FasterRCNN(OnRegions):
                 f"but there are maps of levels {sorted(pyramid.channels)} only; set regions.pooler.levels"
             )
         if weights is not None:
-            self.expects = detector_weights.load(weights, self)
+            self.expects = detector_weights.load(weights, self, weights_rows)
 
     def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
         """Losses `rpn_cls` and `rpn_box` of the proposals, `cls` and `box` of the regions."""

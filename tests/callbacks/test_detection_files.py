@@ -1,14 +1,21 @@
 """Result files by hand, and the pictures of the gallery."""
 
 import json
+import zipfile
+from types import SimpleNamespace
 
+import pytest
 import torch
 
-from lit_vision.callbacks.detections import coco_results, voc_results
+from lit_vision.callbacks.detections import DetectionFiles, coco_results, voc_results
 from lit_vision.callbacks.gallery import pair
+from lit_vision.data.coco import COCO
+from lit_vision.data.voc import VOC
 from lit_vision.diagnosis import drawing
+from lit_vision.errors import InputError
 from lit_vision.loggers.wandb import Wandb
 from lit_vision.types import Detections, Target
+from tests.twins import coco, voc
 
 FOUND = Detections(
     torch.tensor([[10.0, 20.0, 30.5, 60.25], [0.0, 0.0, 5.0, 5.0]]), torch.tensor([0.75, 0.25]), torch.tensor([1, 0])
@@ -35,6 +42,65 @@ def test_voc_results_count_from_one_and_include_both_corners():
     assert files["nut"] == "000042 0.750000 11.000000 21.000000 30.500000 60.250000\n"
     assert files["bolt"] == "000042 0.250000 1.000000 1.000000 5.000000 5.000000\n"
     assert files["washer"] == ""
+
+
+def written(folder, data, split="test"):
+    """What the callback writes of the first image of a split, with one detection of classes 1 and 0."""
+    data.setup("test")
+    folder.mkdir()
+    files = DetectionFiles(folder)
+    files._found = [(int(data.evaluated(split).image_ids[0]), FOUND)]
+    files._write(SimpleNamespace(sanity_checking=False, datamodule=data), split)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(("year", "competition"), [("12", "comp4"), ("12", "comp3"), ("07", "comp4")])
+def test_voc_s_server_finds_its_folders(tmp_path, year, competition):
+    splits = {"train": 4, "val": 3, "test": 3}
+    root = voc.write(tmp_path / "data", {"2007": splits, "2012": splits}) / "VOCdevkit"
+    if year == "12":  # the test images' boxes are the server's secret
+        stems = (root / "VOC2012" / "ImageSets" / "Main" / "test.txt").read_text().split()
+        for stem in stems:
+            (root / "VOC2012" / "Annotations" / f"{stem}.xml").unlink()
+    data = VOC(str(root), train=year, test=year, competition=competition, batch_size=2)
+    found = written(tmp_path / "run", data)
+    names = [f"voc/results/VOC20{year}/Main/{competition}_det_test_{name}.txt" for name in data.class_names]
+    assert found == ["detections_test.json", *sorted(names)]
+    text = (tmp_path / "run" / names[1]).read_text()
+    assert text == f"{data.splits['test'].names[0]} 0.750000 11.000000 21.000000 30.500000 60.250000\n"
+    if year == "12":
+        assert len(data.splits["test"]) == 3
+        assert not len(data.splits["test"].boxes)
+
+
+@pytest.mark.parametrize(
+    ("split", "folder", "words"),
+    [
+        ("test-dev2015", "test2015", "test-dev"),
+        ("test-dev2017", "test2017", "test-dev"),
+        ("test2015", "test2015", "test-std"),
+    ],
+)
+def test_coco_s_server_gets_one_archive_under_its_own_name(tmp_path, split, folder, words):
+    root = coco.write(tmp_path / "data")
+    coco.write_unlabelled(root, split, folder, 2)
+    data = COCO(str(root), test=split, algorithm="R50-FPN", batch_size=2)
+    found = written(tmp_path / "run", data)
+    assert data.official_split == words
+    name = f"detections_{split}_R50-FPN_results.zip"
+    assert found == sorted([name, "detections_test.json"])
+    with zipfile.ZipFile(tmp_path / "run" / name) as archive:
+        assert archive.namelist() == [f"detections_{split}_R50-FPN_results.json"]
+        content = archive.read(archive.namelist()[0])
+    assert content == (tmp_path / "run" / "detections_test.json").read_bytes()
+    ids = data.splits["test"].image_ids.tolist()
+    assert [line["image_id"] for line in json.loads(content)] == [ids[0], ids[0]]
+    assert written(tmp_path / "other", data, "val") == ["detections_val.json"]
+
+
+def test_a_name_that_the_server_could_not_read_is_refused():
+    with pytest.raises(InputError, match=r"data\.algorithm 'a b': the server takes letters, digits, - and _ alone"):
+        COCO(test="test2015", algorithm="a b")
 
 
 def test_the_gallery_shows_truth_beside_what_was_found_with_confidence():

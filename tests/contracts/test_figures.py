@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import lightning as L
 import pytest
@@ -14,22 +15,26 @@ from lit_vision.analyses.base import Analysis
 from lit_vision.analyses.costs import Costs
 from lit_vision.analyses.curves import Curves
 from lit_vision.analyses.deviations import Deviations
+from lit_vision.analyses.recall import Recall
 from lit_vision.analyses.responses import Responses
 from lit_vision.analyses.shapes import Shapes
 from lit_vision.analyses.signals import Signals
+from lit_vision.analyses.slopes import Slopes
 from lit_vision.errors import InputError
 from lit_vision.experiment import card, figures
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.error import ErrorRate
+from lit_vision.metrics.localisation import LocalisationError
 from lit_vision.metrics.recall import ProposalRecall
 from lit_vision.metrics.voc import VocAP
 from lit_vision.models.backbones.resnet import resnet20
 from lit_vision.models.classifier import Classifier
+from lit_vision.models.rpn import RPN
 from lit_vision.tasks.classification import Classification
 from lit_vision.tasks.detection import Detection
 from lit_vision.tasks.signal import SignalPropagation
 from lit_vision.types import Batch
-from tests.analyses import subjects
+from tests.analyses import subjects, test_recall, test_slopes
 
 
 def declared(name, group):
@@ -44,7 +49,7 @@ def classes_of(package, kind):
                 yield value
 
 
-REPORTED = {CocoAP, VocAP, ProposalRecall, ErrorRate}
+REPORTED = {CocoAP, VocAP, ProposalRecall, ErrorRate, LocalisationError}
 
 
 def test_every_metric_that_reports_figures_declares_them():
@@ -62,13 +67,25 @@ def test_every_task_declares_what_it_logs():
 
 
 LOG = [{"step": 1, "train/error": 90.0}, {"step": 1, "val/error": 80.0}]
+
+
+def classifiers(*rows):
+    """Untrained classifiers, a batch of two images and a log, for each row."""
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    batch = Batch(images, torch.tensor([[8, 8]] * 2), torch.tensor([0, 1]))
+    net = Classifier(resnet20(), num_classes=10).eval()
+    return [subjects.of(net, [batch], (8, 8), LOG, row) for row in rows]
+
+
 ANALYSES = {
-    Costs: (Costs(), ["a"]),
-    Curves: (Curves(), ["a", "b"]),
-    Deviations: (Deviations([64, 128]), ["a"]),
-    Responses: (Responses(), ["a", "b"]),
-    Shapes: (Shapes([torch.nn.ReLU(), torch.nn.PReLU()]), ["a"]),
-    Signals: (Signals(), ["a"]),
+    Costs: (Costs(), lambda: classifiers("a")),
+    Curves: (Curves(), lambda: classifiers("a", "b")),
+    Deviations: (Deviations([64, 128]), lambda: classifiers("a")),
+    Recall: (Recall((10,)), lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])]),
+    Responses: (Responses(), lambda: classifiers("a", "b")),
+    Shapes: (Shapes([torch.nn.ReLU(), torch.nn.PReLU()]), lambda: classifiers("a")),
+    Signals: (Signals(), lambda: classifiers("a")),
+    Slopes: (Slopes(), lambda: [test_slopes.subject("prelu")]),
 }
 
 
@@ -79,16 +96,17 @@ def test_every_analysis_is_looked_at_here():
 
 @pytest.mark.parametrize("kind", ANALYSES, ids=lambda kind: kind.__name__)
 def test_an_analysis_finds_what_it_declares_and_nothing_else(kind):
-    analysis, rows = ANALYSES[kind]
-    batch = Batch(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([[8, 8]] * 2), torch.tensor([0, 1]))
-    net = Classifier(resnet20(), num_classes=10).eval()
-    found = analysis.look([subjects.of(net, [batch], (8, 8), LOG, row) for row in rows])
-    assert {name.partition("/")[0] for name in found.figures} == kind.logs.keys()
+    analysis, looked_at = ANALYSES[kind]
+    found = analysis.look(looked_at())
+    names = {name.partition("/")[0] for name in found.figures}
+    assert {name if name in kind.logs else re.sub(r"\d+$", "#", name) for name in names} == kind.logs.keys()
     assert kind.logs.items() <= figures.VOCABULARY.items()
     assert all(declared(f"analysis/{name}", kind.logs) for name in found.figures)
 
 
-@pytest.mark.parametrize("metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000))], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000)), LocalisationError((1, 3))], ids=lambda m: type(m).__name__
+)
 def test_all_that_a_detection_metric_computes_is_declared(metric):
     names = list(metric.compute())
     assert names

@@ -45,6 +45,7 @@ def test_the_splits_of_2014_make_those_of_2017():
     assert sum(parts.values()) == 118_287
     assert COCO(train="val2014", val="val2014").official()["train"] == parts["val"] + 5_000
     assert COCO(test="test-dev2017").official()["test"] == 20_288
+    assert "test" not in COCO(test="test2015").official()  # no sheet of ours says how many
 
 
 def test_unions_of_voc_are_sums():

@@ -179,7 +179,8 @@ def test_json_is_what_its_schema_says(runs):
     twenty = next(entry for entry in full["entries"] if entry["row"] == "resnet-20")
     assert list(twenty) == [
         *("recipe", "row", "where", "metric", "expected", "values", "mean", "spread", "n", "difference", "verdict"),
-        *("tolerance", "claim", "evidence", "stand_in", "changed", "also", "cost", "notes", "known", "runs"),
+        *("tolerance", "claim", "evidence", "stand_in", "changed", "also", "cost", "by_class", "notes", "known"),
+        "runs",
     ]
     assert twenty["values"] == [{"seed": 1, "value": 8.6}, {"seed": 2, "value": 9.0}]
     assert twenty["cost"] == {"hours": 1.0, "devices": [1], "hardware": ["H100"], "images_seen": 8192000.0}

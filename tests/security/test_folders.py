@@ -140,7 +140,7 @@ def found_by_voc(folder, names):
     files = DetectionFiles(folder)
     files._found = [(1, one)]
     data = SimpleNamespace(
-        category_ids=list(range(len(names))), voc_results="comp4_det_test", class_names=names,
+        category_ids=list(range(len(names))), voc_results="comp4_det_test", submission=lambda *_: {}, class_names=names,
         image_names=lambda split: {1: "000001"},
     )  # fmt: skip
     files._write(SimpleNamespace(sanity_checking=False, datamodule=data), "val")

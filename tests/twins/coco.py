@@ -37,6 +37,14 @@ def write(
     return root
 
 
+def write_unlabelled(root: Path, split: str, folder: str, count: int) -> None:
+    """A test split: images, and their list without annotations."""
+    content = content_of(folder, count)
+    for number, image in enumerate(content["images"]):
+        folders.save(root / folder / image["file_name"], _picture(image, [], USED, number))
+    save(root / "annotations" / f"image_info_{split}.json", content | {"annotations": []})
+
+
 def write_2014(root: Path) -> Path:
     """The splits of 2014 with the lists that divide `val2014`."""
     write(root, SPLITS_2014)

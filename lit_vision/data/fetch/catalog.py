@@ -64,6 +64,12 @@ _VOC_TREE = """\
 {root}/VOC<year>/ImageSets/Main/<splits>
 {root}/VOC<year>/JPEGImages/*.jpg"""
 
+_ILSVRC_TREE = """\
+{{root}}/Annotations/{track}/train/<wnid>/*.xml, val/*.xml
+{{root}}/Data/{track}/train/<wnid>/*.JPEG, val/*.JPEG, test/*.JPEG
+{{root}}/ImageSets/{track}/{train}.txt, val.txt, test.txt    (an image a line)
+{{root}}/devkit/data/{map}.txt    (wnid and number of each class)"""
+
 _DATA_SETS = (
     DataSet(
         name="digits",
@@ -202,6 +208,30 @@ or one folder of classes, {root}/<class>/*.jpg, with data.val_fraction""",
         root="data/VOCdevkit",
         tree=_VOC_TREE.replace("<year>", "2012").replace("<splits>", "train.txt, val.txt, trainval.txt"),
         how="lit-vision data get voc2012; the test images on registration at host.robots.ox.ac.uk:8080",
+    ),
+    DataSet(
+        name="imagenet_loc",
+        data="lit_vision.data.ilsvrc.ImageNetLocalisation",
+        classes=1000,
+        images="50,000 val; of the training images those with boxes",
+        size="the images of imagenet",
+        licence="non-commercial research, on registration at image-net.org",
+        checksum="-",
+        root="data/ilsvrc",
+        tree=_ILSVRC_TREE.format(track="CLS-LOC", train="train_loc", map="map_clsloc"),
+        how="register at image-net.org, unpack the localisation archive and its devkit as below",
+    ),
+    DataSet(
+        name="imagenet_det",
+        data="lit_vision.data.ilsvrc.ImageNetDetection",
+        classes=200,
+        images="as the lists say; val1 and val2 are lists of your own",
+        size="not known to us",
+        licence="non-commercial research, on registration at image-net.org",
+        checksum="-",
+        root="data/ilsvrc",
+        tree=_ILSVRC_TREE.format(track="DET", train="train", map="map_det"),
+        how="register at image-net.org, unpack the detection archive and its devkit as below",
     ),
     DataSet(
         name="coco_format",

@@ -6,12 +6,14 @@ The file is NumPy's `.npz` without Python objects:
     starts   int64 [N + 1]     the proposals of image `i` are `starts[i]:starts[i + 1]`
     boxes    float32 [P, 4]    `x1 y1 x2 y2` in the pixels of the image's file, lower right exclusive
     scores   float32 [P]       the best of an image first
+
+Other layouts are read by `public_proposals.py`.
 """
 
 import io
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ class Proposals:
         boxes: float32 [P, 4] in the pixels of the image's file.
         scores: float32 [P].
         source: The file, for messages.
+        by_id: Whether the names are the data set's numbers, as text.
     """
 
     names: Sequence[str]
@@ -45,6 +48,7 @@ class Proposals:
     boxes: Tensor
     scores: Tensor
     source: str = ""
+    by_id: bool = False
     _places: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +61,13 @@ class Proposals:
         """The boxes of an image, float32 [P, 4], the best first."""
         place = self._places[name]
         return self.boxes[int(self.starts[place]) : int(self.starts[place + 1])]
+
+    def named(self, names: Sequence[str], ids: Sequence[int]) -> "Proposals":
+        """The same with the data set's names in place of its numbers; images that are not among these keep theirs."""
+        if not self.by_id:
+            return self
+        by_number = dict(zip(map(str, ids), names, strict=True))
+        return replace(self, names=[by_number.get(name, name) for name in self.names], by_id=False, _places={})
 
     def check(self, names: Sequence[str], sizes: Tensor) -> None:
         """Checks that every image has proposals, and that they lie in it.

@@ -49,6 +49,13 @@ class Meaning(NamedTuple):
         return {name: [label] for label, name in enumerate(self.class_names)} | dict.fromkeys(self.ignore, every)
 
 
+class Places(NamedTuple):
+    """Where annotations and images are: `<annotations>/<stem>.xml` and `<images>/<stem>.jpg`, with folders in stems."""
+
+    annotations: Path
+    images: Path
+
+
 def read(root: Path, split: str, meaning: Meaning, labelled: bool = True) -> Reading:
     """The images and boxes of a split, checked against the images' headers.
 
@@ -65,14 +72,22 @@ def read(root: Path, split: str, meaning: Meaning, labelled: bool = True) -> Rea
     """
     findings: list[Finding] = []
     stems = _stems(root, split, findings)
+    return read_listed(Places(root / "Annotations", root / "JPEGImages"), stems, meaning, labelled, findings)
+
+
+def read_listed(
+    places: Places, stems: Sequence[str], meaning: Meaning, labelled: bool = True, findings: Sequence[Finding] = ()
+) -> Reading:
+    """The images of some stems and their boxes, wherever these are; arguments as of `read`, findings so far."""
+    told = list(findings)
     numbers = voc_file.numbers(stems)
     if labelled:
-        parsed = list(_parse_all(root, stems, numbers, findings))
+        parsed = list(_parse_all(places.annotations, stems, numbers, told))
     else:
         parsed = [Image(number, stem, (0, 0), []) for number, stem in zip(numbers, stems, strict=True)]
-    parsed, images = _images(root, parsed, findings)
-    found = _objects(root, parsed, images, meaning, findings)
-    return Reading(objects.assemble(images, found), findings)
+    parsed, images = _images(places, parsed, told)
+    found = _objects(places.annotations, parsed, images, meaning, told)
+    return Reading(objects.assemble(images, found), told)
 
 
 def splits(root: Path) -> list[str]:
@@ -138,9 +153,9 @@ def _stems(root: Path, split: str, findings: list[Finding]) -> list[str]:
     return list(dict.fromkeys(stems))
 
 
-def _parse_all(root: Path, stems: Sequence[str], numbers: Sequence[int], findings: list[Finding]) -> Iterator[Image]:
+def _parse_all(folder: Path, stems: Sequence[str], numbers: Sequence[int], findings: list[Finding]) -> Iterator[Image]:
     for stem, number in zip(stems, numbers, strict=True):
-        path = root / "Annotations" / f"{stem}.xml"
+        path = folder / f"{stem}.xml"
         try:
             yield voc_file.parse(path, number, stem)
         except OSError as error:
@@ -150,9 +165,9 @@ def _parse_all(root: Path, stems: Sequence[str], numbers: Sequence[int], finding
             findings.append(Finding(path, f"image {stem}", "bad XML", str(error)))
 
 
-def _images(root: Path, parsed: Sequence[Image], findings: list[Finding]) -> tuple[list[Image], Images]:
+def _images(places: Places, parsed: Sequence[Image], findings: list[Finding]) -> tuple[list[Image], Images]:
     """The images that are there and as large as their XML says."""
-    folder = root / "JPEGImages"
+    folder = places.images
     files = _files(folder, [image.stem for image in parsed])
     sizes, faults = image_headers.sizes(folder, files)
     kept = []
@@ -160,7 +175,7 @@ def _images(root: Path, parsed: Sequence[Image], findings: list[Finding]) -> tup
         if fault is None:
             kept.append(index)
         else:
-            path = root / "Annotations" / f"{parsed[index].stem}.xml"
+            path = places.annotations / f"{parsed[index].stem}.xml"
             findings.append(Finding(path, f"image {files[index]}", *fault))
     there = [parsed[index] for index in kept]
     ids, stems = [image.number for image in there], [image.stem for image in there]
@@ -178,14 +193,16 @@ def _files(folder: Path, stems: Sequence[str]) -> list[str]:
     return [by_stem.get(stem, f"{stem}.jpg") for stem in stems]
 
 
-def _objects(root: Path, parsed: Sequence[Image], images: Images, meaning: Meaning, findings: list[Finding]) -> Objects:
+def _objects(
+    folder: Path, parsed: Sequence[Image], images: Images, meaning: Meaning, findings: list[Finding]
+) -> Objects:
     """The sound objects; each finding names the object by its place in its file."""
     flat = [(owner, place, entry) for owner, image in enumerate(parsed) for place, entry in enumerate(image.objects)]
     labels = meaning.labels()
 
     def describe(index: int) -> tuple[Path, str, str]:
         owner, place, entry = flat[index]
-        path = root / "Annotations" / f"{parsed[owner].stem}.xml"
+        path = folder / f"{parsed[owner].stem}.xml"
         x1, y1, x2, y2 = entry.corners
         return path, f"object {place + 1} ({entry.name})", f"bndbox {x1:g} {y1:g} {x2:g} {y2:g}"
 
@@ -217,6 +234,11 @@ def _labelled(entries: Sequence[Object], owners: Ints, boxes: Floats, sound: Boo
         np.array([bool(entry.difficult) for entry in shown], dtype=np.bool_),
         (boxes[chosen, 2:] - boxes[chosen, :2]).prod(1),
     )
+
+
+def in_corners(boxes: Floats, convention: Corners) -> Floats:
+    """Boxes [M, 4] as a file of that convention has them: the inverse of what is read."""
+    return boxes - np.array(_TO_EDGES[convention], dtype=np.float64)
 
 
 def _edges(corners: Sequence[tuple[float, float, float, float]], convention: Corners) -> Floats:

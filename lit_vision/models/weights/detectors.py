@@ -2,7 +2,8 @@
 
 It takes a path or the name of a torchvision release, e.g. `COCO_V1`. The public layouts are those that the detector
 declares; our own is recognised too, alone or in a checkpoint. Our background is the last output. A file of any other
-number of classes fills all but the class layers, and says so in a warning.
+number of classes fills all but the class layers, and says so in a warning; unless `weights_rows` says which of its rows
+are ours (`class_rows.py`).
 """
 
 import warnings
@@ -11,7 +12,8 @@ from functools import partial
 from lit_vision.errors import InputError
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.detector import ClassLayer, Detector
-from lit_vision.models.weights import files, sources
+from lit_vision.models.weights import class_rows, files, sources
+from lit_vision.models.weights.class_rows import Pair
 from lit_vision.models.weights.files import State
 from lit_vision.models.weights.layout import DetectorLayout, Layout
 from lit_vision.models.weights.preprocessing import Preprocessing
@@ -19,18 +21,19 @@ from lit_vision.models.weights.preprocessing import Preprocessing
 _FIRST = "COCO_V1"
 
 
-def load(name: str, detector: Detector) -> Preprocessing | None:
+def load(name: str, detector: Detector, pair: Pair | None = None) -> Preprocessing | None:
     """Fill a detector from a file or a torchvision release; `Normalise` keeps its values, which are the data's.
 
     Args:
         name: A path, or a torchvision weight name.
         detector: Filled completely, but for class layers of another number of classes, or not at all.
+        pair: The data sets of file and detector, where the class layers take rows by name.
 
     Returns:
         What the weights were trained with; None where the file does not say.
 
     Raises:
-        InputError: Nothing found, not readable, or names and shapes that do not match.
+        InputError: Nothing found, not readable, or names and shapes that do not match; a file without the rows.
     """
     source = sources.find(name, detector.public, partial(_fitting, detector), _FIRST)
     state = source.layout.rename(source.state) if source.layout else _without_network(source.state)
@@ -39,13 +42,13 @@ def load(name: str, detector: Detector) -> Preprocessing | None:
     own = detector.state_dict()
     state = {key: value for key, value in state.items() if _belongs(key, detector)}
     state |= {key: value for key, value in own.items() if key.startswith("normalise.")}
-    state |= classes(state, detector, source.layout, name)
+    state |= classes(state, detector, source.layout, name, pair)
     files.check(detector, state, name)
     detector.load_state_dict(state, strict=False)
     return source.preprocessing()
 
 
-def classes(state: State, detector: Detector, layout: Layout | None, source: str) -> State:
+def classes(state: State, detector: Detector, layout: Layout | None, source: str, pair: Pair | None = None) -> State:
     """The class layers' tensors, in our order; the detector's own if the number of classes differs.
 
     Args:
@@ -53,6 +56,10 @@ def classes(state: State, detector: Detector, layout: Layout | None, source: str
         detector: Says which layers depend on classes.
         layout: Whose order the outputs are in; None for ours.
         source: The file or release, for messages.
+        pair: See `load`.
+
+    Raises:
+        InputError: Rows are asked for by name, and the file's classes are others.
     """
     own, found = detector.state_dict(), {}
     layers = detector.class_layers()
@@ -61,7 +68,7 @@ def classes(state: State, detector: Detector, layout: Layout | None, source: str
             if name not in state or len(state[name]) % (layer.before * layer.after):
                 return {}  # the check that follows tells what is wrong
             outputs = len(state[name]) // (layer.before * layer.after)
-            rows = _rows(outputs, detector, layout)
+            rows = _chosen(outputs, detector, layout, pair, source) if pair else _rows(outputs, detector, layout)
             if rows is None:
                 return _afresh(own, layers, outputs, detector, source)
             by_class = state[name].reshape(layer.before, outputs, layer.after, *state[name].shape[1:])
@@ -80,12 +87,24 @@ def _without_network(state: State) -> State:
     return ours or state
 
 
-def _rows(outputs: int, detector: Detector, layout: Layout | None) -> list[int] | None:
-    """Which of the file's outputs are ours, in our order; None if they are those of other classes."""
+def _rows(outputs: int, detector: Detector, layout: Layout | None, num_classes: int | None = None) -> list[int] | None:
+    """Which of the file's outputs are those classes, ours if None, in order; None if the file's are others."""
+    count = num_classes or detector.num_classes
     if isinstance(layout, DetectorLayout):
-        return layout.rows(outputs, detector.num_classes, detector.background)
-    ours = detector.num_classes + detector.background
-    return list(range(ours)) if outputs == ours else None
+        return layout.rows(outputs, count, detector.background)
+    return list(range(count + detector.background)) if outputs == count + detector.background else None
+
+
+def _chosen(outputs: int, detector: Detector, layout: Layout | None, pair: Pair, source: str) -> list[int]:
+    """Which of the outputs of a file of other classes are ours, in our order, with background last as everywhere."""
+    ours = class_rows.of(pair, detector.num_classes)
+    every = _rows(outputs, detector, layout, class_rows.FROM[pair])
+    if every is None:
+        raise InputError(
+            f"weights: {source} has {outputs} outputs for classes, but weights_rows {pair} takes rows of a detector of "
+            f"{class_rows.FROM[pair]} classes"
+        )
+    return [every[row] for row in ours] + every[class_rows.FROM[pair] :]
 
 
 def _afresh(own: State, layers: list[ClassLayer], outputs: int, detector: Detector, source: str) -> State:

@@ -13,6 +13,7 @@ JSON, version 1 (numbers are null where there is none; figures are in the unit o
              "difference", "verdict", "tolerance", "claim", "evidence": names of marks, "stand_in", "changed",
              "also": [{"metric", "expected", "values", "mean", "spread", "n", "difference", "verdict"}, …],
              "cost": {"hours": of one run, "devices": [n, …], "hardware": [name, …], "images_seen"},
+             "by_class": [{"class", "expected", "mean"}, …], empty where the paper prints none,
              "notes": [text, …], "known": whether the recipe is one of this suite,
              "runs": [{"run": folder or address, "seed", "value", "counted": bool, "code", "sweep"}, …]}
 
@@ -28,7 +29,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lit_vision.report import numbers
-from lit_vision.report.ledger import record
+from lit_vision.report.ledger import class_tables, record
 from lit_vision.report.ledger.ledger import Ledger
 from lit_vision.report.ledger.record import Entry, Figure, JudgedRelation, Table, Unfinished
 
@@ -99,6 +100,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
             "hardware": list(cost.hardware),
             "images_seen": cost.images,
         },
+        "by_class": [{"class": name, "expected": value, "mean": mean} for name, value, mean in class_tables.of(entry)],
         "notes": list(entry.notes),
         "known": entry.known,
         "runs": [_run(entry, index) for index in range(len(entry.runs))],

@@ -9,7 +9,7 @@ from lit_vision.experiment import card as cards
 from lit_vision.report import numbers
 from lit_vision.report.collect import Run
 from lit_vision.report.document import Cell, Document, Grid, Link, Section, without_empty_columns
-from lit_vision.report.ledger import record
+from lit_vision.report.ledger import class_tables, record
 from lit_vision.report.ledger.ledger import Ledger
 from lit_vision.report.ledger.record import Cost, Entry, Figure, JudgedRelation, Table, Unfinished
 
@@ -82,6 +82,7 @@ def _table(table: Table) -> Iterator[Grid]:
     yield without_empty_columns(
         Grid(head, rows, _title(table), tuple(dict.fromkeys(_remarks(table, recipes))), NUMERIC)
     )
+    yield from class_tables.grids(table)
     if table.ran:
         yield without_empty_columns(_runs(table))
 

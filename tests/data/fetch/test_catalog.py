@@ -12,8 +12,9 @@ NAMES = [entry.name for entry in catalog.every()]
 
 def test_names():
     classes = ["digits", "cifar10", "cifar100", "imagenet", "image_folder"]
-    boxes = ["digit_scenes", "coco2017", "coco2014", "voc2007", "voc2012", "coco_format", "voc_format"]
-    assert classes + boxes == NAMES
+    boxes = ["digit_scenes", "coco2017", "coco2014", "voc2007", "voc2012", "imagenet_loc", "imagenet_det"]
+    own = ["coco_format", "voc_format"]
+    assert classes + boxes + own == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,14 +33,14 @@ def test_every_field_is_told(name):
     assert all([entry.images, entry.size, entry.licence, entry.checksum, entry.root, entry.tree, entry.how])
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet", "image_folder"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet", "image_folder", "imagenet_loc", "imagenet_det"])
 def test_trees_leave_the_root_open_and_nothing_else(name):
     shown = catalog.find(name).tree.replace("{root}", "/r")
     assert "/r/" in shown
     assert "{" not in shown
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet", "imagenet_loc", "imagenet_det"])
 def test_default_root_is_that_of_the_class(name):
     module, _, attribute = catalog.find(name).data.rpartition(".")
     cls = getattr(importlib.import_module(module), attribute)
