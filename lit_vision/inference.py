@@ -114,9 +114,10 @@ class ClassPredictor(Predictor[Prediction]):
 
     @torch.inference_mode()
     def _forward(self, images: list[Tensor], top: int, score: float) -> Iterator[Prediction]:
-        prepared = torch.stack([self.prepare(image) for image in images]).to(self.device)
-        sizes = torch.tensor(prepared.shape[-2:], device=self.device).expand(len(prepared), 2)
-        scores = self.protocol.score(self.net, prepared, sizes).softmax(1).cpu()
+        prepared = [self.prepare(image) for image in images]
+        sizes = torch.tensor([image.shape[-2:] for image in prepared])
+        batch = pad_batch(prepared, sizes)
+        scores = self.protocol.score(self.net, batch.to(self.device), sizes.to(self.device)).softmax(1).cpu()
         best, indices = scores.topk(min(top, scores.shape[1]))
         for row, classes in zip(best.tolist(), indices.tolist(), strict=True):
             yield Prediction([self.class_names[index] for index in classes], row)

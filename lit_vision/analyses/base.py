@@ -1,7 +1,7 @@
-"""What an analysis is: a look at trained weights that gives figures, arrays and a plot in the paper's style."""
+"""What an analysis is: a look at networks or their runs that gives figures, arrays and a plot in the paper's style."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
+from lit_vision.errors import InputError
 from lit_vision.experiment import figures as vocabulary
 from lit_vision.types import Batch
 
@@ -16,20 +17,45 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What is looked at: one trained run, or a recipe as it starts. Whatever costs time is made when it is called.
+
+    Attributes:
+        name: Its row.
+        network: Makes the network, in evaluation mode: the trained one, or the one that a training would start with.
+        skeleton: Makes the network on the `meta` device, where it can be counted and not run; and height and width of
+            its images, None where they vary. Reads no data.
+        batches: Batches of the test split as its pipeline hands them over, on the network's device.
+        log: Lines of the run's `metrics.jsonl`, each with its `step`; empty where nothing was trained.
+    """
+
+    name: str
+    network: Callable[[], nn.Module]
+    skeleton: Callable[[], tuple[nn.Module, tuple[int, int] | None]]
+    batches: Callable[[], Iterable[Batch[Any]]]
+    log: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
 class Findings:
     """What an analysis found.
 
     Attributes:
-        figures: Numbers by name, logged as `analysis/<name>`.
-        arrays: What the plot is drawn from, by name.
+        figures: Numbers by name, logged as `analysis/<name>`; `<name>/<row>` where several runs are looked at.
+        arrays: What the plot is drawn from, by name; likewise.
     """
 
     figures: Mapping[str, float]
     arrays: Mapping[str, Array] = field(default_factory=dict)
 
+    def series(self, name: str) -> dict[str, Array]:
+        """The arrays of one name by row; by an empty name where one run was looked at."""
+        split = [(key.partition("/"), values) for key, values in self.arrays.items()]
+        return {row: values for (first, _, row), values in split if first == name}
+
 
 class Analysis(ABC):
-    """Looks at one trained network. A row names it under `analysis:`; its files go below the run that was trained.
+    """Looks at a network, or at several. A row names it under `analysis:`.
 
     Attributes:
         logs: What it logs as `analysis/<name>`, with units and directions.
@@ -38,14 +64,33 @@ class Analysis(ABC):
     logs: ClassVar[vocabulary.Group]
 
     @abstractmethod
-    def look(self, network: nn.Module, batches: Iterable[Batch[Any]]) -> Findings:
+    def look(self, subjects: Sequence[Subject]) -> Findings:
         """Measures.
 
         Args:
-            network: Trained, in evaluation mode.
-            batches: Of the test split as its pipeline hands them over, on the network's device; not all need be read.
+            subjects: What the row is about: the run of its `weights_of`, those of its `members`, or the recipe itself.
         """
 
     @abstractmethod
     def draw(self, findings: Findings, title: str) -> Figure:
         """The plot."""
+
+
+def only(subjects: Sequence[Subject], analysis: Analysis) -> Subject:
+    """The one subject of an analysis that compares nothing.
+
+    Raises:
+        InputError: If the row has several members.
+    """
+    if len(subjects) != 1:
+        raise InputError(
+            f"analysis {type(analysis).__name__} looks at one network, and the row has {len(subjects)} members;\n"
+            "give the row `weights_of` instead of `members`"
+        )
+    return subjects[0]
+
+
+def by_row(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What was found in each subject under one mapping: `name/row`, or `name` alone where there is one subject."""
+    several = len(found) > 1
+    return {f"{name}/{row}" if several else name: value for row, each in found.items() for name, value in each.items()}

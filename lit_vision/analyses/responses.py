@@ -1,6 +1,6 @@
 """How strongly the layers of a network respond (ResNet paper, 1512.03385, Figure 7)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from lit_vision.analyses.base import Analysis, Findings
+from lit_vision.analyses.base import Analysis, Array, Findings, Subject, by_row
 from lit_vision.errors import InputError
 from lit_vision.experiment import figures as vocabulary
 from lit_vision.types import Batch
@@ -19,6 +19,9 @@ class Responses(Analysis):
 
     One number per layer, over all images, channels and positions, without unit. The paper does not say on which images
     it measures: here, on the first of the test split. A layer that no normalisation follows is taken as it is.
+
+    Of several networks, `weaker/<row>` is the share of layers, in percent, that respond less than the same layer of the
+    first network with as many layers: of a residual net, less than the plain net of its depth.
 
     Args:
         images: How many images at most.
@@ -31,47 +34,79 @@ class Responses(Analysis):
             raise InputError(f"analysis.images is {images}; it must be at least 1")
         self.images = images
 
-    @torch.no_grad()
-    def look(self, network: nn.Module, batches: Iterable[Batch[Any]]) -> Findings:
+    def look(self, subjects: Sequence[Subject]) -> Findings:
         """Arrays `std` in the order of execution with `layers`, their names, and `sorted`, descending.
 
         Raises:
-            InputError: The network has no 3x3 layer.
+            InputError: A network has no 3x3 layer.
         """
+        found = {subject.name: self._deviations(subject) for subject in subjects}
+        std = {row: np.array(list(layers.values())) for row, layers in found.items()}
+        arrays = {
+            row: {"std": std[row], "sorted": np.sort(std[row])[::-1], "layers": np.array(list(layers))}
+            for row, layers in found.items()
+        }
+        figures = by_row({row: _figures(values) for row, values in std.items()}) | _weaker(std)
+        return Findings(figures, by_row(arrays))
+
+    @torch.no_grad()
+    def _deviations(self, subject: Subject) -> dict[str, float]:
+        network = subject.network()
         with Recorder(network) as recorder:
-            left = self.images
-            for batch in batches:
-                network(batch.images[:left], batch.sizes[:left])
-                left -= len(batch.images)
-                if left <= 0:
-                    break
+            for batch in first(subject.batches(), self.images):
+                network(batch.images, batch.sizes)
         found = recorder.deviations()
         if not found:
             raise InputError(f"analysis Responses looks at 3x3 convolutions, and {type(network).__name__} has none")
-        std = np.array(list(found.values()))
-        figures = {
-            "median_std": float(np.median(std)),
-            "mean_std": float(std.mean()),
-            "largest_std": float(std.max()),
-            "layers": float(len(std)),
-        }
-        return Findings(figures, {"std": std, "sorted": np.sort(std)[::-1], "layers": np.array(list(found))})
+        return found
 
     def draw(self, findings: Findings, title: str) -> Figure:
-        """Original order above, descending order below, as in the paper."""
+        """Original order above, descending order below, as in the paper; one curve per network."""
         figure = Figure(figsize=(6.4, 5.0), layout="constrained")
         panels = figure.subplots(2, 1, sharey=True)
         for axes, name, label in zip(
             panels, ("std", "sorted"), ("layer index (original)", "layer index (sorted by magnitude)"), strict=True
         ):
-            values = findings.arrays[name]
-            axes.plot(range(1, len(values) + 1), values, marker=".")
+            for row, values in findings.series(name).items():
+                axes.plot(range(1, len(values) + 1), values, marker=".", label=row)
             axes.set_xlabel(label)
             axes.set_ylabel("std")
             axes.set_ylim(bottom=0)
             axes.grid(alpha=0.3)
+        if len(findings.series("std")) > 1:
+            panels[0].legend()
         figure.suptitle(title)
         return figure
+
+
+def _figures(std: Array) -> dict[str, float]:
+    return {
+        "median_std": float(np.median(std)),
+        "mean_std": float(std.mean()),
+        "largest_std": float(std.max()),
+        "layers": float(len(std)),
+    }
+
+
+def _weaker(std: Mapping[str, Array]) -> dict[str, float]:
+    """Share of layers below those of the first network with as many layers, by row, in percent."""
+    found: dict[str, float] = {}
+    firsts: dict[int, Array] = {}
+    for row, values in std.items():
+        other = firsts.setdefault(len(values), values)
+        if other is not values:
+            found[f"weaker/{row}"] = 100 * float((values < other).mean())
+    return found
+
+
+def first(batches: Iterable[Batch[Any]], images: int) -> Iterator[Batch[Any]]:
+    """Batches of so many images and no more; the last one is cut."""
+    left = images
+    for batch in batches:
+        yield batch if len(batch.images) <= left else Batch(*(part[:left] for part in batch))
+        left -= len(batch.images)
+        if left <= 0:
+            return
 
 
 class Recorder:

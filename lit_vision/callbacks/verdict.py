@@ -114,6 +114,7 @@ class Verdict(L.Callback):
             digest=self.digest,
             trained=self.trained,
             members=self.members,
+            altered=_altered(trainer),
             where=row.place,
             value=figures.get(row.metric),
             expected=row.value,
@@ -124,7 +125,7 @@ class Verdict(L.Callback):
             printed=row.printed,
             split=data.official_split,
             verdict=str(verdict),
-            verdicts={row.metric: str(verdict)} | _further(row, verdict, figures, card),
+            verdicts={row.metric: str(verdict)} | further(row, verdict, figures, card),
             steps=self.steps,
             # A test of what others trained sees no training image.
             samples_seen=0 if self.trained or self.members else self.steps * data.batch_size,
@@ -154,6 +155,12 @@ def _named(figures: Mapping[str, Any], prefix: str) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in named.items()}
 
 
+def _altered(trainer: L.Trainer) -> str:
+    """What the protocol changed in the network before it looked."""
+    protocol = getattr(trainer.lightning_module, "protocol", None)
+    return str(getattr(protocol, "alters", ""))
+
+
 def _data(data: Any) -> dict[str, Any]:
     """What was tested on; images that are also trained on are kept with it, for they make a figure too good."""
     found = {"name": type(data).__name__, "fingerprint": data.fingerprint()}
@@ -172,8 +179,8 @@ def hardware(trainer: L.Trainer) -> dict[str, Any]:
     }
 
 
-def _further(row: Row, verdict: verdicts.Verdict, figures: Mapping[str, float | None], card: Card) -> dict[str, str]:
-    """Verdicts on the row's further figures."""
+def further(row: Row, verdict: verdicts.Verdict, figures: Mapping[str, float | None], card: Card) -> dict[str, str]:
+    """Verdicts on the row's further figures, where the first has this one."""
     return {
         metric: str(verdicts.of_further(verdict, expected, row.tolerance, [figures.get(metric)], card.better(metric)))
         for metric, expected in row.also.items()
@@ -184,12 +191,12 @@ def table(result: Result, experiment: Experiment, folder: RunFolder) -> str:
     """The final table as text: metric, expected, got, verdict; then relations and the run's folder."""
     lines = [("metric", "expected", "got", "verdict")]
     expected = {result.metric: result.expected} | result.also
-    per_class = [name for name in result.figures if name.count("/") > 1]
+    per_class = [name for name in result.figures if name.count("/") > 1 and not name.startswith("analysis/")]
     for name in dict.fromkeys([*expected, *(name for name in result.figures if name not in per_class)]):
         got, paper = result.figures.get(name), expected.get(name)
         cells = (
             "-" if paper is None else f"{paper:g} (tolerance {result.tolerance:g})",
-            "-" if got is None else f"{got:.2f}",
+            "-" if got is None else f"{got:.4g}" if name.startswith("analysis/") else f"{got:.2f}",
         )
         lines.append((name, *cells, result.verdicts.get(name, "")))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
@@ -212,9 +219,11 @@ def _remarks(result: Result, experiment: Experiment) -> Iterator[str]:
         yield f"the paper's {result.printed.told()}"
     if result.trained:
         yield f"weights of {result.trained.run}: {result.trained.recipe or 'unknown'}, {result.trained.steps:,} steps"
+    if result.altered:
+        yield f"the network as tested: {result.altered}"
     if result.changed:
         yield f"stand-in, because it changes {', '.join(result.changed)}"
-    if row and result.split != row.split:
+    if row and result.split and result.split != row.split:
         yield f"measured on {result.split}; the row's figure is of {row.split}"
     verdict_of = {relation: result.relations[relation.id] for relation in experiment.card.relations}
     for relation, verdict in verdict_of.items():

@@ -59,6 +59,16 @@ class ImageData(DataModule[Split]):
             )
         self.val_fraction = val_fraction
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the labels of what is tested are here, and not on a server alone; needs `setup`."""
+        return bool((self.evaluated("test").labels >= 0).all())
+
+    @property
+    def server_ids(self) -> list[int] | None:
+        """The number of each class in the file that a server takes; None where no server holds the labels."""
+        return None
+
     def complete(self, splits: dict[str, Split]) -> dict[str, Split]:
         """Splits validation off training, where there is none and it is what training watches.
 

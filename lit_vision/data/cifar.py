@@ -53,6 +53,7 @@ class _CIFAR(ImageData):
         """Fetches the files on one process, where asked to."""
         if self.download:
             fetch(self.name, self.root)
+        super().prepare_data()
 
     def read(self) -> dict[str, Split]:
         """Both splits, checksums verified."""

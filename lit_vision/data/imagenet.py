@@ -16,6 +16,8 @@ from lit_vision.errors import InputError
 CLASSES = 1000
 TRAIN_IMAGES = 1_281_167
 VAL_IMAGES = 50_000
+TEST_IMAGES = 100_000
+UNLABELLED = "ILSVRC2012_test_"  # how the names of the server's images begin
 DEVKIT = "ILSVRC2012_devkit_t12"
 META = "data/meta.mat"
 GROUND_TRUTH = "data/ILSVRC2012_validation_ground_truth.txt"
@@ -30,7 +32,9 @@ class ImageNet(ImageData):
         root: Folder with `train`, `val` and, for a flat `val`, `ILSVRC2012_devkit_t12`.
         train: Training folder, instead of the root's.
         val: Validation folder, instead of the root's.
-        test: Test folder with class folders; ImageNet's own test labels are not public.
+        test: Test folder, instead of the root's; a name alone may be one of the root's folders. ILSVRC's own test images
+            (`ILSVRC2012_test_…`, no class folders) have their labels on the server alone: they are tested where their
+            folder is named here, and the run writes the file to send.
         pipeline: None is the ResNet paper's.
         kwargs: See `ImageData`.
     """
@@ -45,10 +49,14 @@ class ImageNet(ImageData):
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
-        self._given = {"train": train, "val": val, "test": test}
+        named = self.root / test if test and not Path(test).is_dir() and (self.root / test).is_dir() else test
+        self._given = {"train": train, "val": val, "test": str(named) if named else None}
         # A recipe can be shown before the data are there; `setup` then tells what is missing.
         self.present = bool(train) or (self.root / "train").is_dir()
         self.folders = find_splits(str(self.root) if self.root.is_dir() else None, self._given) if self.present else {}
+        # ILSVRC's own archive has such a folder: what rows are judged on is `val` until somebody asks for the server.
+        if not test and self._unlabelled:
+            del self.folders["test"]
         names = class_names(self.folders["train"]) if self.present else [f"class {index}" for index in range(CLASSES)]
         super().__init__(names, pipeline or photos.paper(), **kwargs)
         self._own_pipeline = pipeline is None
@@ -72,17 +80,45 @@ class ImageNet(ImageData):
             )
         return {split: self._read(split, folder) for split, folder in self.folders.items()}
 
+    @property
+    def official_split(self) -> str:
+        """`server` where the labels are there."""
+        return "server" if self._unlabelled else self.test_split
+
+    @property
+    def server_ids(self) -> list[int] | None:
+        """The devkit's ILSVRC2012_ID of each class, where the test images have no labels.
+
+        Raises:
+            InputError: If the devkit is not beside them, or lacks a class.
+        """
+        if not self._unlabelled:
+            return None
+        numbers = {wnid: number for number, wnid in wnids_by_id(self._devkit(self.folders["test"]) / META).items()}
+        if unknown := [wnid for wnid in self.class_names if wnid not in numbers]:
+            raise InputError(f"{self.folders['train']}: the class {unknown[0]} is not among the devkit's")
+        return [numbers[wnid] for wnid in self.class_names]
+
     def official(self) -> dict[str, int]:
-        """Images of the training and the validation set."""
-        return {"train": TRAIN_IMAGES, "val": VAL_IMAGES}
+        """Images of the training and the validation set, and of the test set where the server has its labels."""
+        found = {"train": TRAIN_IMAGES, "val": VAL_IMAGES}
+        return found | ({"test": TEST_IMAGES} if self._unlabelled else {})
 
     def nominal_train(self) -> int:
         """Training images of the whole set."""
         return TRAIN_IMAGES
 
+    @property
+    def _unlabelled(self) -> bool:
+        folder = self.folders.get("test")
+        return folder is not None and _is_flat(folder) and any(folder.glob(f"{UNLABELLED}*"))
+
     def _read(self, split: str, folder: Path) -> Split:
-        # Hidden folders are what systems and editors left, and no classes.
-        if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
+        if split == "test" and self._unlabelled:
+            self._devkit(folder)  # missed now, and not after the test pass
+            files = _flat_images(folder)
+            return Split(files, torch.full((len(files),), -1))
+        if not _is_flat(folder):
             here = class_names(folder)
             if unknown := sorted(set(here) - set(self.class_names)):
                 raise InputError(f"{folder}: the classes {', '.join(unknown[:3])} are not in {self.folders['train']}")
@@ -93,16 +129,25 @@ class ImageNet(ImageData):
             return list_images(folder, self.class_names)
         return self._read_flat(split, folder)
 
+    def _devkit(self, folder: Path) -> Path:
+        """The devkit in the root or beside a folder that has no class folders.
+
+        Raises:
+            InputError: If it is in neither.
+        """
+        for place in (self.root, folder.parent):
+            if (place / DEVKIT).is_dir():
+                return place / DEVKIT
+        needed = (
+            "labels, and the server numbers classes by the devkit"
+            if folder == self.folders.get("test")
+            else "class folders, so its labels come from the devkit"
+        )
+        raise InputError(f"{folder} has no {needed}: put {DEVKIT}/ into {self.root}")
+
     def _read_flat(self, split: str, folder: Path) -> Split:
         """A folder of images alone: the devkit's ground truth, in the order of the files' names."""
-        files = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-        )
-        devkit = next((path / DEVKIT for path in (self.root, folder.parent) if (path / DEVKIT).is_dir()), None)
-        if devkit is None:
-            raise InputError(
-                f"{folder} has no class folders, so its labels come from the devkit: put {DEVKIT}/ into {self.root}"
-            )
+        files, devkit = _flat_images(folder), self._devkit(folder)
         wnids = ground_truth(devkit)
         if len(wnids) != len(files):
             raise InputError(f"{folder} holds {len(files)} images, but {devkit / GROUND_TRUTH} has {len(wnids)} labels")
@@ -110,6 +155,18 @@ class ImageNet(ImageData):
         if outside := sorted(set(wnids) - index.keys()):
             raise InputError(f"{folder}: the classes {', '.join(outside[:3])} are not in {self.folders['train']}")
         return Split(files, torch.tensor([index[wnid] for wnid in wnids]))
+
+
+def _is_flat(folder: Path) -> bool:
+    """Whether a folder holds no class folders; hidden ones are what systems and editors left."""
+    return not any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
+
+
+def _flat_images(folder: Path) -> list[Path]:
+    """The images of a folder in the order of their names, which is the devkit's and the server's."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
 
 
 def ground_truth(devkit: Path) -> list[str]:

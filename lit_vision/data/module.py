@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import lightning as L
@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_vision.data import shared
 from lit_vision.data.pipelines import sampler
 from lit_vision.data.pipelines.pipeline import Pipeline, Place, Sized
-from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
+from lit_vision.data.pipelines.sampler import EvalBatches, SampledBatches, TrainBatches
 from lit_vision.errors import InputError
 from lit_vision.types import Batch
 
@@ -78,6 +78,8 @@ class DataModule(L.LightningDataModule, Generic[S]):
         self.found: dict[str, int] = {}
         self.mean = torch.empty(0)
         self.std = torch.empty(0)
+        self.tested: list[Tensor] = []
+        """Sample indices of each batch of the test pass, of all ranks; filled when its loader is made."""
 
     @property
     def num_classes(self) -> int:
@@ -183,6 +185,11 @@ class DataModule(L.LightningDataModule, Generic[S]):
             )
         return steps
 
+    def prepare_data(self) -> None:
+        """Called on one process, for which the others wait: what is read once for all is read here."""
+        if self.pipeline.reads_all:
+            self.setup()
+
     def setup(self, stage: str | None = None) -> None:
         """Reads and splits the data, once."""
         if self.splits:
@@ -207,7 +214,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def eval_groups(self, split: S) -> Tensor | None:
         """Group of each evaluated image, int64 [N]; a batch holds one group. None: one group."""
-        return None
+        return self.pipeline.eval_groups(split)
 
     def train_dataloader(self) -> Iterable[Batch[Any]]:
         """Training batches from where the run stands."""
@@ -216,13 +223,44 @@ class DataModule(L.LightningDataModule, Generic[S]):
 
     def val_dataloader(self) -> Iterable[Batch[Any]]:
         """Batches of what is monitored."""
-        return self._eval_loader(self.splits[self.val_split])
+        split = self.splits[self.val_split]
+        return self.pipeline.eval_loader(split, self._eval_batches(split), self.num_workers)
 
     def test_dataloader(self) -> Iterable[Batch[Any]]:
         """Batches of the test split, or of the validation split where there is none."""
         if self.test_split == "val":
             rank_zero_info("the data have no test split: testing on val")
-        return self._eval_loader(self.splits[self.test_split])
+        split = self.splits[self.test_split]
+        batches = self._eval_batches(split)
+        self.tested = batches.batches
+        return self.pipeline.eval_loader(split, batches, self.num_workers)
+
+    def training_images(self, network: Any, images: int, batch: int) -> Iterator[Tensor]:
+        """This process's share of a fixed choice of training images, on its device and augmented as in training.
+
+        Neither the run's seed nor the number of processes changes the choice or an augmentation, and where training
+        stands is not touched.
+
+        Args:
+            network: Has `normalise`, for augmentations of normalised images.
+            images: How many, of all processes; fewer where there are fewer.
+            batch: Images of one batch.
+
+        Yields:
+            What the network takes, [batch, 3, H, W].
+
+        Raises:
+            InputError: If there is not one whole batch.
+        """
+        train = self.splits["train"]
+        if len(train) < batch:
+            raise InputError(f"{len(train)} training images are no whole batch of {batch}; ask for smaller batches")
+        batches = SampledBatches(len(train), batch, images // batch, *self._place_in_world())
+        loader = self.pipeline.train_loader(train, batches, 0, self.num_workers)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        for number, loaded in zip(batches.share, loader, strict=True):
+            there = self.transfer_batch_to_device(loaded, device, 0)
+            yield self.pipeline.augment(there.images, Place(0, number, 0, batch), network.normalise)
 
     def on_after_batch_transfer(self, batch: Batch[Any], dataloader_idx: int) -> Batch[Any]:
         """Augments training batches on the device."""
@@ -267,7 +305,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
         epoch, step = divmod(self.trainer.global_step, steps_of_epoch)
         return epoch, step * accumulate
 
-    def _eval_loader(self, split: S) -> Iterable[Batch[Any]]:
+    def _eval_batches(self, split: S) -> EvalBatches:
         rank, world_size = self._place_in_world()
         if not len(split):
             raise InputError(f"{type(self).__name__}: the split to evaluate holds no image; see data.val and data.test")
@@ -279,7 +317,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
                 f"{len(split)} images in batches of data.eval_batch_size {self.eval_batch_size} are too few "
                 f"for {world_size} devices; set it to {max(1, len(split) // world_size)} or less"
             )
-        return self.pipeline.eval_loader(split, batches, self.num_workers)
+        return batches
 
     def _place_in_world(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -20,7 +20,7 @@ DIGITS = 5  # of figures in the files: beyond those of any table, and a tenth of
 
 
 class Diagnosis(L.Callback):
-    """Writes `diagnosis.json`, `per_image.jsonl` and the pictures in `diagnosis/` after each test pass.
+    """Writes `diagnosis.json`, `per_image.jsonl` and the pictures in `diagnosis/` after each test pass of images whose labels are here.
 
     Detections or logits are what the task's `test_step` returns; a few numbers of each are kept until the end. Rank
     zero computes from what all ranks saw, in the order of the images' numbers, so the files do not depend on the
@@ -41,7 +41,8 @@ class Diagnosis(L.Callback):
     def on_test_batch_end(  # noqa: D102
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        if self._examination is None:
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        if self._examination is None and getattr(data, "labelled", True):
             self._examination = _of_task(outputs, pl_module)
         if self._examination is not None:
             self._examination.keep(outputs, batch, batch_idx * trainer.world_size + trainer.global_rank)

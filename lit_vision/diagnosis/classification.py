@@ -40,8 +40,7 @@ class ClassificationDiagnosis(Examination):
     def report(self, parts: list[Rows], data: Any, folder: Path) -> Report:
         """See `Examination`."""
         rows = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        image = rows.pop("place")
-        image = image[:, 0] * data.eval_batch_size + image[:, 1]  # every batch but the last is full
+        image = torch.stack([data.tested[batch][position] for batch, position in rows.pop("place").tolist()])
         order = image.argsort()
         names = data.image_names("test")
         columns = {"image": image[order].tolist()} | {name: values[order].tolist() for name, values in rows.items()}

@@ -31,6 +31,7 @@ TESTED_KEYS = (
         "data.pipeline.short_side",
         "data.pipeline.crop",
         "data.pipeline.test_crop",
+        "data.pipeline.whole",
     ),
     *("model.metrics", "model.network.selection", "model.network.proposals.selection", "model.network.proposals.keep"),
 )
@@ -96,8 +97,9 @@ class Row:
         default: True for the one row that a recipe stands for when no row is asked for.
         quoted: Why the figure is printed beside ours and never run, e.g. `other people's network`.
         weights_of: The row whose trained weights this one tests, `row` or `recipe: row`.
-        analysis: A class path with arguments: what is looked at in trained weights.
-        members: The trained networks that are tested together.
+        analysis: A class path with arguments: what is looked at in the weights of `weights_of`, in the runs of
+            `members`, or, without either, in this recipe as it starts; then nothing is trained.
+        members: The trained networks that are tested, or the runs that are looked at, together.
         until: The stage after which training ends.
         set: Dotted overrides that make the recipe this row.
     """
@@ -143,7 +145,7 @@ class Row:
     @property
     def trains(self) -> bool:
         """Whether running this row trains something; else it tests, analyses or quotes."""
-        return not (self.quoted or self.weights_of or self.members)
+        return not (self.quoted or self.weights_of or self.members or self.analysis is not None)
 
 
 @dataclass(frozen=True)
@@ -298,9 +300,9 @@ def _check_row(name: str, row: Row, card: Card, where: str) -> None:
     ways = [key for key in ("quoted", "weights_of", "members") if getattr(row, key)]
     if len(ways) > 1 or (row.default and ways):
         raise InputError(f"{where} is one of default, {', '.join(ways)}; it cannot be several at once")
-    if row.analysis is not None and not row.weights_of:
-        raise InputError(f"{where}.analysis looks at trained weights: name their row by weights_of")
-    if not (row.default or ways or row.set or row.until):
+    if row.quoted and row.analysis is not None:
+        raise InputError(f"{where} is quoted and never runs; leave out analysis")
+    if not (row.default or ways or row.set or row.until or row.analysis is not None):
         raise InputError(f"{where} says nothing that makes it this row: give `set`, or `default: true` to one row")
     if row.weights_of:
         _check_test(row, card, where)

@@ -216,7 +216,7 @@ def _check_arm(claim: Claim, name: str, arm: Arm, where: str) -> None:
     row, card = row_of(arm, where), recipes.read_card(arm.recipe)
     figures.check(claim.metric, f"{claim.source}: {_KEY}.metric", card.figures)
     entry = card.row(row, f"{where}: {arm.recipe}") if row else Row()
-    if entry.quoted or entry.members:
+    if entry.quoted or not (entry.trains or entry.weights_of):
         raise InputError(f"{where}: row {row!r} of {arm.recipe} is of no single training; name one that is")
     if bool(arm.on) == entry.trains:
         need = "trains by itself; drop `on`" if arm.on else "trains nothing; say by `on` whose weights it looks at"

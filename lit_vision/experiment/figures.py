@@ -50,9 +50,26 @@ PROPOSALS = _group("higher", "%", "proposal_ar#", *(f"proposal_ar_{size}#" for s
 SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
 TIMES = _group("lower", "ms", "ms")
 # Of layer responses (ResNet paper, Figure 7): the paper calls smaller ones closer to an identity.
-RESPONSES = _group("lower", "", "median_std", "mean_std", "largest_std") | _group("near", "", "layers")
+RESPONSES = (
+    _group("lower", "", "median_std", "mean_std", "largest_std")
+    | _group("near", "", "layers")
+    | _group("higher", "%", "weaker")
+)
+# Of error curves: where they end, when they first reach a level, how much of the training lies above another run's.
+CURVES = (
+    _group("lower", "%", "train_error", "val_error")
+    | _group("lower", "steps", "first_step")
+    | _group("near", "%", "above")
+)
+# Of signals and gradients in networks with BatchNorm: what vanishes is small, or falls from layer to layer.
+SIGNALS = _group("higher", "", "smallest_variance", "smallest_gradient") | _group("near", "per layer", "gradient_slope")
+# Of networks without their weights: 1e9 multiply-adds for one image, millions of parameters.
+COSTS = _group("near", "1e9", "multiply_adds") | _group("near", "1e6", "parameters")
+RECTIFIERS = _group("near", "", "slope_below", "slope_above")
+DEVIATIONS = _group("near", "", "std", "attenuation")
+ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | RECTIFIERS | DEVIATIONS
 
-VOCABULARY: Group = ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | SLOPES | TIMES | RESPONSES
+VOCABULARY: Group = ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | SLOPES | TIMES | ANALYSES
 
 
 def find(name: str, own: Mapping[str, Kind] | None = None) -> Kind | None:

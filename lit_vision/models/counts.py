@@ -1,5 +1,6 @@
 """Parameters and multiply-adds, as the papers count them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,21 +15,35 @@ def parameters(module: nn.Module) -> int:
 def multiply_adds(module: nn.Module, image_size: tuple[int, int]) -> int:
     """Multiply-adds of convolutions and fully connected layers for one image (Table 1 of the ResNet paper counts so).
 
-    The network runs on shapes alone: nothing is computed, and its weights are not touched.
+    Args:
+        module: A network that takes images.
+        image_size: Height and width.
+    """
+    return sum(by_layer(module, image_size).values())
+
+
+def by_layer(module: nn.Module, image_size: tuple[int, int]) -> dict[str, int]:
+    """Multiply-adds for one image of each convolution and fully connected layer, in the order of execution.
+
+    The network runs on shapes alone: nothing is computed, and its weights are not touched. A layer that is called
+    several times is counted as often.
 
     Args:
         module: A network that takes images.
         image_size: Height and width.
     """
-    total = 0
+    found: dict[str, int] = {}
 
-    def count(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        nonlocal total
-        assert isinstance(layer, nn.Conv2d | nn.Linear)
-        total += layer.weight.numel() * (output.numel() // output.shape[1])  # weights times positions of the one image
+    def counting(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def count(layer: nn.Module, inputs: Any, output: Tensor) -> None:
+            assert isinstance(layer, nn.Conv2d | nn.Linear)
+            positions = output.numel() // output.shape[1]
+            found[name] = found.get(name, 0) + layer.weight.numel() * positions
 
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
+        return count
+
+    layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(counting(name)) for name, layer in layers]
     state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
     training = module.training
@@ -39,4 +54,4 @@ def multiply_adds(module: nn.Module, image_size: tuple[int, int]) -> int:
         module.train(training)
         for hook in hooks:
             hook.remove()
-    return total
+    return found

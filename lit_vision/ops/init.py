@@ -21,7 +21,17 @@ def he_normal_(weight: Tensor, mode: Fan = "fan_out", slope: float = 0.0) -> Ten
         slope: Initial slope of the rectifier below zero; 0 for ReLU, 0.25 for PReLU.
     """
     with torch.no_grad():
-        return weight.normal_(0.0, math.sqrt(2 / ((1 + slope**2) * _fan(weight, mode))))
+        return weight.normal_(0.0, he_deviation(_fan(weight, mode), slope))
+
+
+def he_deviation(fan: int, slope: float = 0.0) -> float:
+    """Standard deviation of `he_normal_`, sqrt(2 / ((1 + slope²) n)) (Eq. 15).
+
+    Args:
+        fan: n, kernel area times inputs or outputs.
+        slope: Initial slope of the rectifier below zero.
+    """
+    return math.sqrt(2 / ((1 + slope**2) * fan))
 
 
 def xavier_gaussian_(weight: Tensor, mode: Fan = "fan_in") -> Tensor:

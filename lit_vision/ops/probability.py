@@ -20,3 +20,13 @@ def mean(logits: Sequence[Tensor]) -> Tensor:
     """
     logarithms = torch.stack([each.log_softmax(1) for each in logits])
     return logarithms.logsumexp(0) - math.log(len(logits))
+
+
+def mean_of_windows(logits: Tensor) -> Tensor:
+    """The logarithm of the mean softmax of all positions, [B, K]; see `mean`.
+
+    Args:
+        logits: [B, K, h, w].
+    """
+    logarithms = logits.log_softmax(1).flatten(2)
+    return logarithms.logsumexp(2) - math.log(logarithms.shape[2])

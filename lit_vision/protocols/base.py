@@ -6,7 +6,7 @@ ask it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -15,8 +15,27 @@ from lit_vision.ops import probability
 from lit_vision.types import Detections
 
 
+TrainingImages = Callable[[nn.Module, int, int], Iterable[Tensor]]
+"""Gives this process's share of a fixed choice of training images for a network: so many, in batches of so many."""
+
+
 class Protocol:
-    """What `protocol:` may name; a kind of its own for each task."""
+    """What `protocol:` may name; a kind of its own for each task.
+
+    Attributes:
+        alters: What the network that is looked by differs in from the trained one; empty where it is the trained one.
+            Every result says it.
+    """
+
+    alters: str = ""
+
+    def begin(self, network: nn.Module, training: TrainingImages) -> None:  # noqa: B027
+        """Called before each pass over a split, by all processes; most protocols need nothing.
+
+        Args:
+            network: What will be looked by.
+            training: Training images, for a protocol that measures on them.
+        """
 
 
 class ClassProtocol(Protocol, ABC):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.ops import probability
-from lit_vision.protocols.base import ClassProtocol
+from lit_vision.protocols.base import ClassProtocol, TrainingImages
 from lit_vision.protocols.plain import Plain
 
 
@@ -27,6 +27,17 @@ class Mean(ClassProtocol):
     def join(self, others: Sequence[nn.Module]) -> None:
         """Takes the members beside the task's own network; each is put on the images' device when it is asked."""
         self.others = [network.eval() for network in others]
+
+    @property
+    def alters(self) -> str:  # type: ignore[override]
+        """What differs in each member from what was trained."""
+        return self.of.alters
+
+    def begin(self, network: nn.Module, training: TrainingImages) -> None:
+        """Prepares how each member looks."""
+        device = next(network.parameters()).device
+        for member in (network, *(other.to(device) for other in self.others or ())):
+            self.of.begin(member, training)
 
     def score(self, network: nn.Module, images: Tensor, sizes: Tensor) -> Tensor:
         """The mean of the members' softmax, as its logarithm.

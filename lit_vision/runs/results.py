@@ -58,6 +58,7 @@ class Result:
         digest: Identity of the resolved configuration (`recipes.identity`).
         trained: Where the weights come from; None where the run trained them itself, or nothing is trained.
         members: Where the weights of each member of an ensemble come from.
+        altered: What the tested network differs in from the trained one; empty where it is the trained one.
         where: Tables and lines of the row.
         value: The judged figure.
         expected: The paper's.
@@ -91,6 +92,7 @@ class Result:
     digest: str = ""
     trained: Trained | None = None
     members: list[Trained] = field(default_factory=list)
+    altered: str = ""
     where: str = ""
     value: float | None = None
     expected: float | None = None

@@ -1,23 +1,25 @@
-"""One look at trained weights: builds network and data, and leaves figures, arrays and a plot beside the run."""
+"""One analysis from its row to its files: figures, arrays and a plot, beside a training or in a folder of their own."""
 
 import dataclasses
 import io
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lit_vision import build, launch
-from lit_vision.analyses.base import Analysis, Findings
-from lit_vision.callbacks.verdict import PACKAGES, hardware, table
+from lit_vision.analyses.base import Analysis, Findings, Subject
+from lit_vision.callbacks.verdict import PACKAGES, further, hardware, table
 from lit_vision.errors import InputError
 from lit_vision.experiment import compose, recipes, verdicts, yamlio
+from lit_vision.experiment.card import Row
+from lit_vision.experiment.compose import Config
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.loggers import wandb_identity
 from lit_vision.loggers.wandb import Wandb
@@ -26,44 +28,68 @@ from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.runs.results import Result
 from lit_vision.runs.trained import ARRAYS, PLOT, Trained
-from lit_vision.session import saved, weights
+from lit_vision.session import folders, saved, subjects, weights
 from lit_vision.session.assembler import Assembler, assemble
-from lit_vision.types import Batch
+from lit_vision.session.subjects import Images
 
 PREFIX = "analysis/"
 
 
-def run(experiment: Experiment, trained: Trained, trust_code: bool) -> int:
+@dataclass(frozen=True)
+class Look:
+    """What is looked at.
+
+    Attributes:
+        experiment: The row; on the configuration of the first training, where there is one.
+        folder: Where the files go.
+        parents: The trainings; none where the recipe is looked at as it starts.
+        trust_code: Whether their checkpoints may name classes of any package.
+    """
+
+    experiment: Experiment
+    folder: RunFolder
+    parents: tuple[Trained, ...] = ()
+    trust_code: bool = False
+
+    @property
+    def row(self) -> Row:
+        """The row with the card's metric and split filled in."""
+        row = self.experiment.expected()
+        assert row is not None
+        return row
+
+    @property
+    def trained(self) -> Trained | None:
+        """The one training that it belongs to; None for several and for none."""
+        return self.parents[0] if self.row.weights_of else None
+
+
+def run(look: Look) -> int:
     """Analyses, writes and prints; returns the exit code.
 
-    Args:
-        experiment: The row, on the configuration of the training.
-        trained: The training.
-        trust_code: Whether its checkpoint may name classes of any package.
-
     Raises:
-        InputError: If several processes were started, or the analysis does not build or does not fit the network.
+        InputError: If several processes were started, or the analysis does not build or does not fit what it looks at.
     """
     if launch.processes() > 1:
-        raise InputError("an analysis looks at weights in one process; start it without torchrun or srun")
+        raise InputError("an analysis looks at networks in one process; start it without torchrun or srun")
     started = time.monotonic()
-    analysis = _analysis(experiment)
-    assembler = assemble(experiment, [])
+    analysis = _analysis(look.experiment)
+    assembler = assemble(look.experiment, [])
     config = assembler.resolved()
     assembler.build()
-    findings = analysis.look(*_prepared(assembler, weights.network(trained, trust_code)))
-    folder = trained.analysis(experiment.row or "")
-    folder.path.mkdir(parents=True, exist_ok=True)
-    durable.write_text(folder.config, yamlio.dump(saved.in_folder(experiment, config)))
-    _write(folder, analysis, findings, f"{experiment.name}, {experiment.row}")
-    result = _result(experiment, trained, assembler, findings, time.monotonic() - started)
-    results.write(folder.result, result)
+    images = Images(assembler)
+    findings = analysis.look(_subjects(look, assembler, images))
+    _start(look, config)
+    _write(look.folder, analysis, findings, f"{look.experiment.name}, {look.experiment.row}")
+    result = _result(look, assembler, images, findings, time.monotonic() - started)
+    results.write(look.folder.result, result)
     # The result must be on disk before relations are judged: it is one of their inputs.
-    relations = results.judge_relations(experiment.card, experiment.name, result.changed)
+    relations = results.judge_relations(look.experiment.card, look.experiment.name, result.changed)
     result = dataclasses.replace(result, relations=relations)
-    results.write(folder.result, result)
-    _log(assembler, trained, experiment, result, folder)
-    print(table(result, experiment, folder))
+    results.write(look.folder.result, result)
+    if look.trained:
+        _log(assembler, look.trained, look.experiment, result, look.folder)
+    print(table(result, look.experiment, look.folder))
     return 0
 
 
@@ -79,17 +105,19 @@ def _analysis(experiment: Experiment) -> Analysis:
     return found
 
 
-def _prepared(assembler: Assembler, network: torch.nn.Module) -> tuple[torch.nn.Module, Iterator[Batch[Any]]]:
-    """The network and the test split, both on the trainer's device."""
-    device = assembler.trainer.strategy.root_device
-    data: Any = assembler.datamodule
-    data.setup("test")
+def _subjects(look: Look, assembler: Assembler, images: Images) -> list[Subject]:
+    if look.parents:
+        return subjects.of_runs(look.parents, images, look.trust_code)
+    return subjects.of_recipe(look.experiment, assembler, images)
 
-    def batches() -> Iterator[Batch[Any]]:
-        for batch in data.test_dataloader():
-            yield batch._replace(images=batch.images.to(device), sizes=batch.sizes.to(device))
 
-    return network.to(device), batches()
+def _start(look: Look, config: Config) -> None:
+    """Makes the folder; what belongs to no single training is a run of its own."""
+    look.folder.path.mkdir(parents=True, exist_ok=True)
+    if look.trained:
+        durable.write_text(look.folder.config, yamlio.dump(saved.in_folder(look.experiment, config)))
+    else:
+        folders.start(look.folder, look.experiment, config)
 
 
 def _write(folder: RunFolder, analysis: Analysis, findings: Findings, title: str) -> None:
@@ -106,18 +134,15 @@ def _write_whole(path: Path, save: Callable[[io.BytesIO], object]) -> None:
     durable.put(durable.write(path, lambda file: file.write(content.getvalue()), lambda _: None), path)
 
 
-def _result(
-    experiment: Experiment, trained: Trained, assembler: Assembler, findings: Findings, seconds: float
-) -> Result:
-    row = experiment.expected()
-    assert row is not None
-    data: Any = assembler.datamodule
+def _result(look: Look, assembler: Assembler, images: Images, findings: Findings, seconds: float) -> Result:
+    row, experiment, trained = look.row, look.experiment, look.trained
     named = {f"{PREFIX}{name}": value for name, value in findings.figures.items()}
     figures = {name: value if math.isfinite(value) else None for name, value in named.items()}
-    changed = trained.changed | experiment.changes()
-    stand_in = row.stand_in or trained.stand_in or bool(changed)
-    value = figures.get(row.metric)
-    verdict = str(verdicts.of_row(row, [value], stand_in, better=experiment.card.better(row.metric)))
+    changed = weights.changed(experiment, look.parents)
+    stand_in = row.stand_in or any(parent.stand_in for parent in look.parents) or bool(changed)
+    verdict = verdicts.of_row(row, [figures.get(row.metric)], stand_in, better=experiment.card.better(row.metric))
+    identities = [parent.identity for parent in look.parents]
+    data = images.data
     return Result(
         recipe=experiment.name,
         row=experiment.row,
@@ -125,22 +150,23 @@ def _result(
         figures=figures,
         changed=changed,
         stand_in=stand_in,
-        seed=trained.seed,
+        seed=trained.seed if trained else experiment.config.get("seed_everything"),
         digest=recipes.identity(experiment.config),
-        trained=trained.identity,
+        trained=trained.identity if trained else None,
+        members=[] if trained else identities,
         where=row.place,
-        value=value,
+        value=figures.get(row.metric),
         expected=row.value,
         tolerance=row.tolerance,
         claim=row.claim,
         also=row.also,
-        split=data.official_split,
-        verdict=verdict,
-        verdicts={row.metric: verdict},
-        steps=trained.identity.steps,
+        split=data.official_split if images.read else "",
+        verdict=str(verdict),
+        verdicts={row.metric: str(verdict)} | further(row, verdict, figures, experiment.card),
+        steps=trained.identity.steps if trained else 0,
         samples_seen=0,
         duration_s=round(seconds, 1),
-        data={"name": type(data).__name__, "fingerprint": data.fingerprint()},
+        data={"name": type(data).__name__, "fingerprint": data.fingerprint()} if images.read else {},
         hardware=hardware(assembler.trainer),
         code=versions.code(),
         packages={name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()},

@@ -1,7 +1,8 @@
 """Rows that train nothing themselves: tests of another row's weights, ensembles, analyses.
 
 A test or an analysis of one training goes below that run's folder, and the run's own result stays what its training
-gave. An ensemble is of no single training and has a run folder of its own.
+gave. An ensemble is of no single training and has a run folder of its own, and so has an analysis of several trainings
+or of none.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from lit_vision.runs import folder as runs
 from lit_vision.runs import trained
 from lit_vision.runs.trained import Trained
 from lit_vision.session import analysis, tested, weights
+from lit_vision.session.analysis import Look
 from lit_vision.session.request import Request
 from lit_vision.session.tested import Test
 
@@ -25,7 +27,7 @@ MakeSession = Callable[[Request, Experiment], Any]
 
 
 def stands_on_others(request: Request, experiment: Experiment) -> bool:
-    """Whether a command is about weights of other rows: not where the user names a checkpoint file."""
+    """Whether a command is about a row that trains nothing: not where the user names a checkpoint file to test."""
     row = experiment.expected()
     if row is None or row.trains:
         return False
@@ -46,7 +48,7 @@ def run(request: Request, experiment: Experiment, make_session: MakeSession) -> 
     """
     row = experiment.expected()
     assert row is not None
-    # The folder that is named for an ensemble is its own, that for a test the training's.
+    # The folder that is named for several members is their own, that for a test the training's.
     asked = replace(request, run=None) if row.members else request
     train = partial(_training, asked, make_session, experiment) if request.verb == "fit" else None
     if request.members and not row.members:
@@ -54,19 +56,23 @@ def run(request: Request, experiment: Experiment, make_session: MakeSession) -> 
             f"--members is for rows with members, and row {experiment.row!r} has none; name a run by --run"
         )
     if row.members:
-        return _ensemble(request, experiment, weights.members(experiment, request.members, train))
+        return _together(request, experiment, weights.members(experiment, request.members, train))
+    if not row.weights_of:
+        return analysis.run(Look(experiment, tested.new_folder(experiment, request.run)))
     parent = weights.parent(experiment, request.run, train)
     found = _on(request, experiment, parent)
     trusted = _trusted(request)
     if row.analysis is not None:
-        return analysis.run(found, parent, trusted)
+        return analysis.run(Look(found, parent.analysis(found.row or ""), (parent,), trusted))
     return tested.run(Test(request.verb, found, parent.test(found.row or ""), (parent,), trusted))
 
 
-def _ensemble(request: Request, experiment: Experiment, members: list[Trained]) -> int:
+def _together(request: Request, experiment: Experiment, members: list[Trained]) -> int:
     first, *_ = members
     found = _on(request, experiment, first)
     folder = tested.new_folder(experiment, request.run)
+    if found.card.rows[found.row or ""].analysis is not None:
+        return analysis.run(Look(found, folder, tuple(members), _trusted(request)))
     return tested.run(Test(request.verb, found, folder, tuple(members), _trusted(request)))
 
 

@@ -19,6 +19,7 @@ from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
 from lit_vision.callbacks.finite import FiniteLoss, NonFinite
 from lit_vision.callbacks.gallery import Gallery
+from lit_vision.callbacks.guesses import GuessFiles
 from lit_vision.callbacks.kept import Keep
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
 from lit_vision.callbacks.progress import RunProgress
@@ -171,6 +172,7 @@ class Session:
             LastCheckpoint(folder.checkpoints, self.contents, keep),
             FiniteLoss(folder.path, NonFinite(**(self.config.get("nonfinite") or {}))),
             DetectionFiles(place.path),
+            GuessFiles(place.path),
             Gallery(place.path),
             Diagnosis(place.path),
             Throughput(),

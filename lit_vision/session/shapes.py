@@ -32,13 +32,24 @@ def of(experiment: Experiment) -> Counts:
     Args:
         experiment: A resolved recipe and row. No data are read and no weights fetched.
     """
-    config = checkpoints.without_downloads(experiment.config)
+    return _count(*_parts(experiment.config))
+
+
+def skeleton(config: compose.Config) -> tuple[nn.Module, tuple[int, int] | None]:
+    """A configuration's network on the `meta` device, and height and width of its images; None where they vary."""
+    part, num_classes, size = _parts(config)
+    return _built(part, num_classes), size
+
+
+def _parts(asked: compose.Config) -> tuple[str, int | None, tuple[int, int] | None]:
+    """The network's configuration as JSON, its number of classes, and the size of its images."""
+    config = checkpoints.without_downloads(asked)
     data: Any = _data(json.dumps(config["data"], sort_keys=True))
     network = (config["model"].get("init_args") or {}).get("network")
     if network is None:
-        return _count(json.dumps(config["model"], sort_keys=True), None, None)
+        return json.dumps(config["model"], sort_keys=True), None, None
     size = getattr(data.pipeline, "input_size", None)
-    return _count(json.dumps(network, sort_keys=True), data.num_classes, size and tuple(size))
+    return json.dumps(network, sort_keys=True), data.num_classes, size and tuple(size)
 
 
 @functools.cache
@@ -48,9 +59,14 @@ def _data(config: str) -> Any:
 
 @functools.cache
 def _count(config: str, num_classes: int | None, size: tuple[int, int] | None) -> Counts:
+    network = _built(config, num_classes)
+    return Counts(counts.parameters(network), counts.multiply_adds(network, size) if size else None)
+
+
+def _built(config: str, num_classes: int | None) -> nn.Module:
     part = json.loads(config)
     own = (part.get("init_args") or {}) if compose.is_part(part) else {}
     follows = {} if num_classes is None or "num_classes" in own else {"num_classes": num_classes}
     with torch.device("meta"):
-        network = build.part(nn.Module, part, **follows)
-    return Counts(counts.parameters(network), counts.multiply_adds(network, size) if size else None)
+        network: nn.Module = build.part(nn.Module, part, **follows)
+    return network

@@ -11,17 +11,17 @@ from lit_vision import console, launch
 from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
 from lit_vision.callbacks.gallery import Gallery
+from lit_vision.callbacks.guesses import GuessFiles
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
 from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.verdict import Verdict
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, recipes, yamlio
+from lit_vision.experiment import recipes, yamlio
 from lit_vision.experiment.compose import Config
 from lit_vision.experiment.recipes import Experiment
-from lit_vision.loggers import wandb_identity
 from lit_vision.protocols.ensemble import Mean
-from lit_vision.runs import durable, ownership
+from lit_vision.runs import durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.runs.trained import Trained
@@ -50,10 +50,7 @@ class Test:
     @property
     def changed(self) -> dict[str, Any]:
         """What the trainings and the test changed beyond the hardware."""
-        flat = compose.flatten(self.experiment.config)
-        own = {key: flat.get(key) for key in self.experiment.changed}
-        theirs = {key: value for member in reversed(self.members) for key, value in member.changed.items()}
-        return theirs | own
+        return weights.changed(self.experiment, self.members)
 
     @property
     def is_ensemble(self) -> bool:
@@ -83,7 +80,7 @@ def run(test: Test) -> int:
 
 
 def new_folder(experiment: Experiment, named: str | None) -> RunFolder:
-    """The folder of a test that is of no single training; every rank gets the same.
+    """The folder of a test or an analysis that is of no single training; every rank gets the same.
 
     Raises:
         InputError: If the named folder is a run already.
@@ -93,7 +90,7 @@ def new_folder(experiment: Experiment, named: str | None) -> RunFolder:
         return RunFolder(Path(handed))
     folder = RunFolder(Path(named)) if named else runs.new(experiment.name, experiment.row)
     if folder.state:
-        raise InputError(f"--run {folder.path} is a run already; an ensemble needs a folder of its own")
+        raise InputError(f"--run {folder.path} is a run already; row {experiment.row!r} needs a folder of its own")
     os.environ[folders.RUN_VARIABLE] = str(folder.path)
     return folder
 
@@ -104,6 +101,7 @@ def _writers(test: Test, config: Config) -> list[L.Callback]:
     stand_in = any(member.stand_in for member in test.members)
     return [
         DetectionFiles(path),
+        GuessFiles(path),
         Gallery(path),
         Diagnosis(path),
         Verdict(
@@ -123,15 +121,10 @@ def _start(test: Test, config: Config) -> None:
     if launch.rank() > 0:
         return
     test.folder.path.mkdir(parents=True, exist_ok=True)
-    durable.write_text(test.folder.config, yamlio.dump(saved.in_folder(test.experiment, config)))
     if test.is_ensemble:
-        test.folder.note(
-            recipe=test.experiment.name,
-            row=test.experiment.row,
-            digest=runs.digest(config),
-            seal=ownership.seal(test.folder),
-            wandb_id=wandb_identity.new_id(),
-        )
+        folders.start(test.folder, test.experiment, config)
+    else:
+        durable.write_text(test.folder.config, yamlio.dump(saved.in_folder(test.experiment, config)))
 
 
 def _join(assembler: Assembler, test: Test) -> None:

@@ -1,8 +1,9 @@
 """The trained runs that a row without a training of its own stands on: named, found, or trained first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -92,6 +93,12 @@ def _found(experiment: Experiment, member: Member) -> Trained:
 def network(of: Trained, trust_code: bool) -> nn.Module:
     """The trained network, in evaluation mode; raises what `inference.load` does."""
     return inference.load(of.folder.last, trust_code=trust_code).net
+
+
+def changed(experiment: Experiment, parents: Sequence[Trained]) -> dict[str, Any]:
+    """What trainings and the row that stands on them changed beyond the hardware; the first training's values first."""
+    theirs = {key: value for parent in reversed(parents) for key, value in parent.changed.items()}
+    return theirs | experiment.changes()
 
 
 def is_of_test(key: str) -> bool:

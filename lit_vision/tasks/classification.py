@@ -91,16 +91,24 @@ class Classification(Task):
         self._evaluate(batch, self.val_metrics, self.val_loss)
 
     def test_step(self, batch: Batch[Tensor], batch_idx: int) -> Tensor:
-        """Updates `test/…`; returns the logits, [B, K]."""
+        """Updates `test/…`, unless a server alone knows the labels; returns the logits, [B, K]."""
+        if not self._labelled:
+            return self.protocol.score(self.network, batch.images, batch.sizes)
         return self._evaluate(batch, self.test_metrics, self.test_loss)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the figures of the whole split."""
-        self._log_figures("val/loss", self.val_metrics, self.val_loss)
+        self.inform_schedule(self._log_figures("val/loss", self.val_metrics, self.val_loss))
 
     def on_test_epoch_end(self) -> None:
-        """Logs the figures of the whole split."""
-        self._log_figures("test/loss", self.test_metrics, self.test_loss)
+        """Logs the figures of the whole split; none of images whose labels a server holds."""
+        if self._labelled:
+            self._log_figures("test/loss", self.test_metrics, self.test_loss)
+
+    @property
+    def _labelled(self) -> bool:
+        """Whether the tested images have labels here."""
+        return bool(getattr(getattr(self.trainer, "datamodule", None), "labelled", True))
 
     def _evaluate(self, batch: Batch[Tensor], metrics: MetricCollection, mean_loss: ExactMean) -> Tensor:
         logits = self.protocol.score(self.network, batch.images, batch.sizes)
@@ -108,13 +116,16 @@ class Classification(Task):
         mean_loss.update(F.cross_entropy(logits, batch.targets), len(batch.targets))
         return logits
 
-    def _log_figures(self, name: str, metrics: MetricCollection, mean_loss: ExactMean) -> None:
+    def _log_figures(self, name: str, metrics: MetricCollection, mean_loss: ExactMean) -> dict[str, Any]:
         # Not from the steps: ranks have different numbers of batches, and all must take part in each reduction.
-        self.log_dict(metrics.compute(), prog_bar=True)
-        self.log(name, mean_loss.compute())
+        found: dict[str, Any] = metrics.compute()
+        mean = mean_loss.compute()
+        self.log_dict(found, prog_bar=True)
+        self.log(name, mean)
         self.log_position(self.trainer.global_step)
         metrics.reset()
         mean_loss.reset()
+        return found | {name: mean}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the figures since the last log, so that a continued run logs what an uninterrupted one would.

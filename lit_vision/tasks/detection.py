@@ -88,7 +88,7 @@ class Detection(Task):
 
     def on_validation_epoch_end(self) -> None:
         """Logs what the metrics make of the whole split."""
-        self._log_figures("val/", self.val_metrics)
+        self.inform_schedule(self._log_figures("val/", self.val_metrics))
 
     def on_test_epoch_end(self) -> None:
         """Logs what the metrics make of the whole split, and of each class."""
@@ -131,13 +131,16 @@ class Detection(Task):
         self.log_rate()
         self.log_position(step)
 
-    def _log_figures(self, prefix: str, metrics: torch.nn.ModuleList) -> None:
+    def _log_figures(self, prefix: str, metrics: torch.nn.ModuleList) -> dict[str, Tensor]:
+        logged: dict[str, Tensor] = {}
         for metric in metrics:
             figures: dict[str, Tensor] = metric.compute()  # type: ignore[operator]
-            self.log_dict({prefix + name: value.float() for name, value in figures.items()}, prog_bar=False)
+            logged |= {prefix + name: value.float() for name, value in figures.items()}
             if prefix == "val/":
                 metric.reset()  # type: ignore[operator]
+        self.log_dict(logged, prog_bar=False)
         self.log_position(self.trainer.global_step)
+        return logged
 
     def _log_classes(self, prefix: str) -> None:
         for metric in self.test_metrics:

@@ -1,6 +1,6 @@
 """What both tasks share: optimiser and schedule, input statistics from the data, and the step that loggers see."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import lightning as L
@@ -18,7 +18,7 @@ from lit_vision.models import norm
 from lit_vision.models.weights import preprocessing
 from lit_vision.protocols.base import Protocol
 from lit_vision.protocols.plain import Plain
-from lit_vision.tasks import optim
+from lit_vision.tasks import optim, plateau
 
 ScheduleCallable = Callable[[Optimizer], LRScheduler]
 
@@ -122,6 +122,8 @@ class Task(L.LightningModule):
         if data is not None:
             images = data.batch_size // (world_size * self.trainer.accumulate_grad_batches)
             norm.tell_of_batch_statistics(self.network, images, world_size)
+        if isinstance(schedule := self.lr_schedulers(), plateau.Plateau):
+            plateau.refuse_unseen(schedule, self.trainer)
 
     def on_validation_start(self) -> None:
         """Refuses public weights that this run would misread; those in training were compared at its start."""
@@ -140,6 +142,16 @@ class Task(L.LightningModule):
         """All ranks evaluate rank zero's running statistics; those of averaged weights are in place only by now."""
         if self.trainer.model is not None:
             distributed.share_buffers(self.trainer.model)
+        self._begin_protocol()
+
+    def on_test_epoch_start(self) -> None:
+        """Lets the protocol prepare itself."""
+        self._begin_protocol()
+
+    def _begin_protocol(self) -> None:
+        data: Any = getattr(self.trainer, "datamodule", None)
+        if data is not None:
+            self.protocol.begin(self.network, data.training_images)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser over the parameter groups, schedule per optimiser step."""
@@ -151,6 +163,16 @@ class Task(L.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.schedule(optimizer), "interval": "step"},
         }
+
+    def inform_schedule(self, validated: Mapping[str, Any]) -> None:
+        """Gives a schedule that waits for a validation figure those of the validation that ended.
+
+        Args:
+            validated: Figures by logged name, the same on all ranks.
+        """
+        schedule = self.lr_schedulers() if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking else None
+        if isinstance(schedule, plateau.Plateau):
+            schedule.observe(self.trainer.global_step, validated)
 
     def is_last_micro(self, batch_idx: int) -> bool:
         """Whether the optimiser steps after this batch."""

@@ -182,3 +182,44 @@ def test_image_folder_reads_the_same_tree(tmp_path):
     other = ImageFolder(str(root))
     other.setup()
     assert other.fingerprint() == ready(root).fingerprint()
+
+
+def test_ilsvrc_s_own_test_images_wait_until_they_are_asked_for(tmp_path):
+    data = ready(imagenet.without_labels(tmp_path))
+    assert data.splits.keys() == {"train", "val"}
+    assert (data.official_split, data.labelled, data.server_ids) == ("val", True, None)
+    assert data.official() == {"train": 1_281_167, "val": 50_000}
+
+
+def test_images_without_labels_are_tested_for_the_server(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = ready(imagenet.without_labels(tmp_path / "here"), test="test")
+    test = data.splits["test"]
+    assert [path.name for path in test.images] == [f"ILSVRC2012_test_{number:08}.JPEG" for number in range(1, 7)]
+    assert test.labels.tolist() == [-1] * 6
+    assert (data.official_split, data.labelled) == ("server", False)
+    # The devkit's ids of the classes, which are sorted by wnid.
+    assert data.server_ids == [3, 1, 4, 2]
+    assert data.shortfall()["test"] == "6 of 100,000 images"
+
+
+def test_a_test_folder_of_classes_has_labels(tmp_path):
+    data = ready(imagenet.class_folders(tmp_path, {"train": 6, "val": 2, "test": 3}))
+    assert data.splits["test"].labels.bincount().tolist() == [3] * 4
+    assert (data.official_split, data.labelled, data.server_ids) == ("test", True, None)
+
+
+def test_without_the_devkit_no_file_for_the_server_can_be_written(tmp_path):
+    shutil.rmtree(imagenet.without_labels(tmp_path) / DEVKIT)
+    with pytest.raises(InputError) as caught:
+        ready(tmp_path, test="test")
+    assert str(caught.value) == (
+        f"{tmp_path}/test has no labels, and the server numbers classes by the devkit: put {DEVKIT}/ into {tmp_path}"
+    )
+
+
+def test_a_flat_folder_of_validation_images_may_be_tested(tmp_path):
+    root = imagenet.flat(tmp_path)
+    data = ready(root, test="val")
+    assert data.splits["test"].labels.tolist() == [2, 1, 1, 0, 3, 2, 0, 3]
+    assert (data.official_split, data.labelled) == ("test", True)

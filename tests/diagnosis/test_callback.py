@@ -21,7 +21,7 @@ class Data:
     """A data module for either task, of grey images."""
 
     test_split = "test"
-    eval_batch_size = 2
+    tested = (torch.tensor([0, 1]), torch.tensor([2]))
     class_names = ("cat", "dog", "elk")
     num_classes = 3
     size = (240, 320)
@@ -87,6 +87,16 @@ def test_classification(tmp_path):
         assert picture.getpixel((9, 9)) == (20, 20, 20)
 
 
+def test_images_keep_their_names_where_batches_are_in_another_order(tmp_path):
+    """Whole images of one size make a batch: neither are batches full, nor are they in the order of the split."""
+    grouped = Data()
+    grouped.tested = (torch.tensor([1, 2]), torch.tensor([0]))
+    _, lines = examine(tmp_path, CLASSIFIED, grouped)
+    assert [(line["name"], line["score"]) for line in lines] == [
+        *(("000.jpg", 0.75), ("001.jpg", 0.92), ("002.jpg", 0.65)),
+    ]
+
+
 def test_a_later_pass_replaces_the_pictures_of_an_earlier_one(tmp_path):
     examine(tmp_path, CLASSIFIED)
     found, _ = examine(tmp_path, [(logits([0.9, 0.05, 0.05]), torch.tensor([0]))])
@@ -98,7 +108,7 @@ def test_at_most_forty_mistakes_and_none_without_numbers(tmp_path):
     many = Data()
     many.image_names = lambda split: dict.fromkeys(range(100), "x")
     many.original = lambda split, image_id: torch.zeros(3, 8, 8, dtype=torch.uint8)
-    many.eval_batch_size = 50
+    many.tested = (torch.arange(50),)
     outputs = torch.full((50, 3), float("nan"))
     found, lines = examine(tmp_path, [(outputs, torch.full((50,), 2))], many)
     assert len(found["mistakes"]) == len(list((tmp_path / "diagnosis").iterdir())) == 40

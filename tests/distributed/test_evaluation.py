@@ -23,6 +23,11 @@ DETECTOR = (
     *("--model.network.selection", '{"score": 0.0, "per_level": 300, "nms": 0.7, "limit": 100}'),
     *("--trainer.max_steps", "2", "--trainer.val_check_interval", "2", "--run", "run"),
 )
+# Five batches of training images, dealt to one, two and three processes.
+RECOMPUTED = (
+    *("--protocol", "lit_vision.protocols.recomputed.Recomputed"),
+    *("--protocol.images", "20", "--protocol.batch", "4"),
+)
 WORLDS = (1, 2, 3)
 
 
@@ -31,20 +36,22 @@ def figures(folder, world_size):
     return [torch.load(folder / f"{world_size}.rank{rank}.pt") for rank in range(world_size)]
 
 
-@pytest.mark.parametrize("kind", ["classification", "detection"])
+@pytest.mark.parametrize("kind", ["classification", "recomputed statistics", "detection"])
 def test_the_figures_of_21_images_do_not_depend_on_the_number_of_processes(tmp_path, kind):
-    if kind == "classification":
+    classifies, options = kind != "detection", RECOMPUTED if kind == "recomputed statistics" else ()
+    if classifies:
         folders.small(tmp_path / "images", splits={"train": 8, "val": 7, "test": 7})
     else:
         voc.folder(tmp_path / "own", {"train": 4, "val": 3, "test": 21}, commands.NAMES)
-    world.run(commands.command, 1, tmp_path, ["fit", *(CLASSIFIER if kind == "classification" else DETECTOR)])
+    world.run(commands.command, 1, tmp_path, ["fit", *(CLASSIFIER if classifies else DETECTOR)])
     for size in WORLDS:
-        texts = world.run(commands.evaluate, size, tmp_path, size, "test", "--ckpt_path", "run/checkpoints/last.ckpt")
+        weights = ("--ckpt_path", "run/checkpoints/last.ckpt")
+        texts = world.run(commands.evaluate, size, tmp_path, size, "test", *weights, *options)
         assert texts[0].count("test: 21 images evaluated, 0 skipped") == 1
         assert all("evaluated" not in text for text in texts[1:])
     (alone,) = figures(tmp_path, 1)
-    assert kind == "classification" or alone["test/ar100"] > 0
-    assert alone.keys() >= ({"test/error", "test/loss"} if kind == "classification" else {"test/ap", "test/ap/bolt"})
+    assert classifies or alone["test/ar100"] > 0
+    assert alone.keys() >= ({"test/error", "test/loss"} if classifies else {"test/ap", "test/ap/bolt"})
     for size in WORLDS[1:]:
         for found in figures(tmp_path, size):
             assert found.keys() == alone.keys()

@@ -35,6 +35,16 @@ def flat(root: Path, train: int = 6, ids: Sequence[int] = FLAT_IDS, images: int 
     return root
 
 
+def without_labels(root: Path, images: int = 6, train: int = 6) -> Path:
+    """Class folders for train and val, a flat `test` whose labels nobody has here, and the devkit."""
+    class_folders(root, {"train": train, "val": 2})
+    for number in range(images):
+        path = root / "test" / f"ILSVRC2012_test_{number + 1:08}.JPEG"
+        folders.save(path, folders.picture(50, 60, number % len(WNIDS), len(WNIDS), number))
+    devkit(root / DEVKIT)
+    return root
+
+
 def devkit(folder: Path, ids: Sequence[int] = FLAT_IDS) -> None:
     """`meta.mat` with leaves and, as in the real one, an inner synset; and the ground truth, one id a line."""
     (folder / "data").mkdir(parents=True)

@@ -9,6 +9,7 @@ from torchvision.transforms import v2
 
 from lit_vision.data.pipelines import decode, loading, transforms
 from lit_vision.data.pipelines.collate import collate
+from lit_vision.data.pipelines.mean_image import MeanImage
 from lit_vision.data.pipelines.pipeline import ImagePipeline, Split, name_of
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
 from lit_vision.data.pipelines.transforms import PCALighting, RandomShortSide
@@ -19,6 +20,7 @@ Transform = torch.nn.Module
 # Averages of ImageNet's training images in 0..1, the values that torchvision's weights were trained with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+PIXELS = (1 / 255, 1 / 255, 1 / 255)  # divides by nothing: pixels stay in 0..255
 
 
 class Photographs(ImagePipeline):
@@ -29,7 +31,7 @@ class Photographs(ImagePipeline):
     Args:
         train: Transforms of training images, uint8 [3, H, W] in and out.
         eval: Transforms of validation and test images.
-        mean: Three numbers in 0..1.
+        mean: Three numbers in 0..1, or the training images' mean image.
         std: Three numbers.
     """
 
@@ -37,13 +39,14 @@ class Photographs(ImagePipeline):
         self,
         train: Sequence[Transform],
         eval: Sequence[Transform],
-        mean: Sequence[float] = IMAGENET_MEAN,
+        mean: Sequence[float] | MeanImage = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         self.train = v2.Compose(list(train) or [v2.Identity()])
         self.eval = v2.Compose(list(eval) or [v2.Identity()])
-        self.mean = tuple(mean)
+        self.mean = mean if isinstance(mean, MeanImage) else tuple(mean)
         self.std = tuple(std)
+        self.reads_all = isinstance(mean, MeanImage)
         self.input_size = _output_size(self.train) or _output_size(self.eval)
         self.short_side = _short_side(self.eval)
 
@@ -58,9 +61,18 @@ class Photographs(ImagePipeline):
         name = partial(name_of, split)
         return loading.loader(partial(_sample, split, self.eval), batches, collate, 0, workers, name)
 
+    def eval_groups(self, split: Split) -> Tensor | None:
+        """By the size of the files, where evaluation does not bring all images to one."""
+        if _output_size(self.eval) or isinstance(split.images, Tensor):
+            return None
+        sizes = torch.tensor([decode.size(path) for path in split.images])
+        found: Tensor = torch.unique(sizes, dim=0, return_inverse=True)[1]
+        return found
+
     def statistics(self, split: Split) -> tuple[Tensor, Tensor]:
-        """The given numbers: a pass over a large training set is not worth its time."""
-        return torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
+        """The given numbers, or the mean image: a pass over a large training set once, and then kept."""
+        mean = self.mean.of(split) if isinstance(self.mean, MeanImage) else torch.tensor(self.mean)[:, None, None]
+        return mean, torch.tensor(self.std)[:, None, None]
 
     def prepare(self, image: Tensor) -> Tensor:
         """The evaluation transforms."""
@@ -69,7 +81,13 @@ class Photographs(ImagePipeline):
 
 
 def paper(
-    low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256, test_crop: int | None = None
+    low: int = 256,
+    high: int = 480,
+    crop: int = 224,
+    short_side: int = 256,
+    test_crop: int | None = None,
+    whole: bool = False,
+    mean: str = "channel",
 ) -> Photographs:
     """The ResNet paper's training (Section 3.4) and a centre crop for tests.
 
@@ -79,9 +97,16 @@ def paper(
         crop: Side of the crop, in training and test.
         short_side: Short side in test.
         test_crop: Side of the crop in test, where a protocol makes smaller ones of it; None takes `crop`.
+        whole: Whether tests get images as their files have them, for a protocol that resizes them itself
+            (`protocols.dense.Dense`); `short_side` and `test_crop` then do nothing. Images of one size make a batch.
+        mean: `channel` subtracts ImageNet's three averages and divides by its deviations. `image` subtracts the mean
+            image of the training images and divides by nothing, as the paper has it; a `.npy` file gives that image.
     """
+    image = None if mean == "channel" else MeanImage(low, crop, None if mean == "image" else mean)
+    std = IMAGENET_STD if image is None else PIXELS
     train = [RandomShortSide(low, high), v2.RandomCrop(crop), v2.RandomHorizontalFlip(), PCALighting()]
-    return Photographs(train, centre(short_side, test_crop or crop))
+    evaluated = [] if whole else centre(short_side, test_crop or crop)
+    return Photographs(train, evaluated, image or IMAGENET_MEAN, std)
 
 
 def modern(crop: int = 224, short_side: int = 256, test_crop: int | None = None) -> Photographs:

@@ -79,9 +79,11 @@ class Pipeline(ABC, Generic[S, T]):
 
     Attributes:
         input_size: Height and width the network is trained at; None before the images are known.
+        reads_all: Whether `statistics` reads every training image, and keeps what it found for other processes.
     """
 
     input_size: tuple[int, int] | None
+    reads_all: bool = False
 
     def load(self, split: S) -> S:
         """The split as the loaders want it; called once per split."""
@@ -102,6 +104,10 @@ class Pipeline(ABC, Generic[S, T]):
     @abstractmethod
     def prepare(self, image: Tensor) -> Tensor:
         """One decoded image as evaluation sees it: uint8 [3, H, W] in and out."""
+
+    def eval_groups(self, split: S) -> Tensor | None:
+        """Group of each evaluated image, int64 [N], where their shapes differ; a batch holds one. None: one shape."""
+        return None
 
     def augment(self, images: Tensor, place: Place, normalise: Normaliser) -> Tensor:
         """Batched augmentation on the training device; none by default.

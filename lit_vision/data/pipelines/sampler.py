@@ -118,6 +118,34 @@ class TrainBatches:
             yield [Draw(epoch, index) for index in indices.tolist()]
 
 
+class SampledBatches(TrainBatches):
+    """The first whole batches of one order, dealt to ranks like evaluation's: batch `b` to rank `b % world_size`.
+
+    A fixed choice of training images, the same for each run: the order does not follow the run's seed.
+
+    Args:
+        num_samples: Size of the training set.
+        batch_size: Images per batch and process.
+        count: Batches of all ranks; fewer where there are fewer.
+        rank: This process.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, num_samples: int, batch_size: int, count: int, rank: int = 0, world_size: int = 1) -> None:
+        super().__init__(num_samples, batch_size)
+        self.share = range(rank, min(count, num_samples // batch_size), world_size)
+
+    def __len__(self) -> int:
+        """Batches of this rank."""
+        return len(self.share)
+
+    def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """Epoch (always 0) and sample indices of each batch of this rank, int64 [batch_size]."""
+        order = self.order(0)
+        for number in self.share:
+            yield 0, order[number * self.batch_size : (number + 1) * self.batch_size]
+
+
 class EvalBatches:
     """Whole batches of fixed content, dealt to ranks: batch `b` to rank `b % world_size`.
 
@@ -130,6 +158,9 @@ class EvalBatches:
         rank: This process.
         world_size: Number of processes.
         groups: int64 [num_samples], group of each sample; no batch holds two. None: one group, in its own order.
+
+    Attributes:
+        batches: Sample indices of each batch of all ranks, int64.
     """
 
     def __init__(
@@ -144,8 +175,8 @@ class EvalBatches:
         self.world_size = world_size
         groups = torch.zeros(num_samples, dtype=torch.int64) if groups is None else groups
         members = [(groups == group).nonzero().flatten() for group in sorted(set(groups.tolist()))]
-        self._batches = [batch for member in members for batch in member.split(batch_size)]  # of all ranks
-        self.count = len(self._batches)
+        self.batches = [batch for member in members for batch in member.split(batch_size)]
+        self.count = len(self.batches)
 
     def __len__(self) -> int:
         """Batches of this rank."""
@@ -153,7 +184,7 @@ class EvalBatches:
 
     def indices(self) -> Iterator[tuple[int, torch.Tensor]]:
         """Epoch (always 0) and sample indices of each batch, int64."""
-        for batch in self._batches[self.rank :: self.world_size]:
+        for batch in self.batches[self.rank :: self.world_size]:
             yield 0, batch
 
     def __iter__(self) -> Iterator[list[Draw]]:

@@ -9,6 +9,7 @@ import warnings
 from torch import nn
 
 from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.heads.classes import ClassHead
 from lit_vision.models.weights import files, sources
 from lit_vision.models.weights.files import State
 from lit_vision.models.weights.preprocessing import Preprocessing
@@ -17,13 +18,14 @@ from lit_vision.models.weights.sources import Source
 _FIRST = "IMAGENET1K_V1"
 
 
-def load(name: str, backbone: Backbone, fc: nn.Linear | None = None) -> Preprocessing | None:
-    """Fill a backbone, and a classifier's last layer if given, from a file or a torchvision release.
+def load(name: str, backbone: Backbone, head: ClassHead | None = None) -> Preprocessing | None:
+    """Fill a backbone, and a classifier's head if given, from a file or a torchvision release.
 
     Args:
         name: A path, or a torchvision weight name.
         backbone: Filled completely, or not at all.
-        fc: Filled too, unless the file has another number of classes: then it stays as it is, with a warning.
+        head: Filled too, but for its last layer where the file has another number of classes: that one stays as it is,
+            with a warning.
 
     Returns:
         What the weights were trained with; None where the file does not say.
@@ -34,12 +36,12 @@ def load(name: str, backbone: Backbone, fc: nn.Linear | None = None) -> Preproce
     """
     source = sources.find(name, backbone.public, backbone.public.fitting, _FIRST)
     state = _to_our_names(source)
-    parts: dict[str, nn.Module] = {"backbone": backbone}
-    if fc is not None and not _has_other_classes(state, fc, name):
-        parts["fc"] = fc
+    parts = nn.ModuleDict({"backbone": backbone} if head is None else {"backbone": backbone, "fc": head})
     wanted = {key: value for key, value in state.items() if key.partition(".")[0] in parts}
-    files.check(nn.ModuleDict(parts), wanted, name)
-    nn.ModuleDict(parts).load_state_dict(wanted, strict=False)
+    if head is not None:
+        wanted |= _last_layer(wanted, head, name)
+    files.check(parts, wanted, name)
+    parts.load_state_dict(wanted, strict=False)
     return source.preprocessing()
 
 
@@ -51,12 +53,14 @@ def _to_our_names(source: Source) -> State:
     return {key if key.startswith("fc.") else f"backbone.{key}": value for key, value in state.items()}
 
 
-def _has_other_classes(state: State, fc: nn.Linear, source: str) -> bool:
-    weight = state.get("fc.weight")
-    if weight is None or weight.shape[0] == fc.out_features:
-        return False
+def _last_layer(state: State, head: ClassHead, source: str) -> State:
+    """The head's own last layer, where the file's is one of other classes; else nothing."""
+    prefix = "fc." + f"{head.scores}." * bool(head.scores)
+    own = {f"{prefix}{name}": value for name, value in head.get_submodule(head.scores).state_dict().items()}
+    there, here = state.get(f"{prefix}weight"), own[f"{prefix}weight"]
+    if there is None or len(there) == len(here):
+        return {}
     warnings.warn(
-        f"{source} knows {weight.shape[0]} classes, the data {fc.out_features}: the last layer starts afresh",
-        stacklevel=4,
+        f"{source} knows {len(there)} classes, the data {len(here)}: the last layer starts afresh", stacklevel=4
     )
-    return True
+    return own

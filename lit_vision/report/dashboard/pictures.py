@@ -51,9 +51,9 @@ def of_run(run: Run) -> list[Picture]:
 
 
 def plots(run: Run) -> list[Picture]:
-    """The plots of the run's analyses."""
+    """The plots of the run's analyses; its own where the run is an analysis."""
     found = []
-    for other in run.later:
+    for other in (run, *run.later):
         if content := _shrunk(other.path, PLOT, PLOT_SIDE):
             uri = f"data:image/jpeg;base64,{base64.b64encode(content[0]).decode()}"
             text = f"Plot of the analysis {other.row}"

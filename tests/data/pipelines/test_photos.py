@@ -175,3 +175,23 @@ def test_a_protocol_gets_more_than_the_crop_that_is_trained(preset):
     assert pipeline.prepare(image).shape == (3, 256, 256)
     assert pipeline.train(image).shape == (3, 224, 224)
     assert pipeline.input_size == (224, 224)
+
+
+def test_whole_images_go_in_batches_of_one_size(split):
+    """For a protocol that resizes: pixels as the files have them, no padding, every image once."""
+    pipeline = photos.paper(low=24, high=40, crop=20, whole=True)
+    assert pipeline.input_size == (20, 20)
+    batches = EvalBatches(len(split), 3, groups=pipeline.eval_groups(split))
+    seen = []
+    for indices, batch in zip(batches.batches, pipeline.eval_loader(split, batches, 0), strict=True):
+        assert batch.sizes.tolist() == [list(batch.images.shape[-2:])] * len(indices)
+        for index, image in zip(indices.tolist(), batch.images, strict=True):
+            assert torch.equal(image, decode.read(split.images[index]))
+        seen += indices.tolist()
+    assert sorted(seen) == list(range(12))
+    assert len({image.shape for image in map(decode.read, split.images)}) == 12
+
+
+def test_images_that_end_at_one_size_are_one_group(split):
+    assert small_paper().eval_groups(split) is None
+    assert photos.paper(whole=True).eval_groups(Split(torch.zeros(2, 3, 4, 4), torch.zeros(2))) is None

@@ -1,0 +1,91 @@
+"""Networks of Delving Deep into Rectifiers (1502.01852), without norms and shortcuts.
+
+A recipe names a builder: `net14`, `net30`, `model_a`, `model_b`, `model_c`. Their last map goes into
+`heads.spp.SPP`: of 18x18 cells with 6, 3, 2 and 1 bins a side for the small nets, of 14x14 with 7, 3, 2 and 1 for the
+large ones. `Classifier` sets activation and initialisation. Model B with ReLU is the 22-layer net of Figure 2.
+"""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from lit_vision.models.backbones.chain import Chain, conv, pool, row
+
+
+def net14(frozen_levels: Sequence[int] = ()) -> Chain:
+    """The 14-layer net of Table 1, model E of 1412.1710; conv1 on level 1, conv2 on 3, conv3 on 4.
+
+    Its strides are 2, 6 and 12, no powers of two: levels are names here, and no pyramid or detector fits.
+
+    Args:
+        frozen_levels: Levels that are not trained.
+    """
+    return _small(6, frozen_levels)
+
+
+def net30(frozen_levels: Sequence[int] = ()) -> Chain:
+    """The 30-layer net of Figure 3: sixteen more convolutions of 256 filters. The paper does not say where; here last.
+
+    Args:
+        frozen_levels: Levels that are not trained.
+    """
+    return _small(6 + 16, frozen_levels)
+
+
+def model_a(frozen_levels: Sequence[int] = ()) -> Chain:
+    """Model A of Table 3, 19 layers with the head; levels 1 to 4.
+
+    Args:
+        frozen_levels: Levels that are not trained.
+    """
+    return _large(5, (256, 512, 512), frozen_levels)
+
+
+def model_b(frozen_levels: Sequence[int] = ()) -> Chain:
+    """Model B of Table 3, 22 layers with the head; levels 1 to 4.
+
+    Args:
+        frozen_levels: Levels that are not trained.
+    """
+    return _large(6, (256, 512, 512), frozen_levels)
+
+
+def model_c(frozen_levels: Sequence[int] = ()) -> Chain:
+    """Model C of Table 3, 22 wide layers with the head; levels 1 to 4.
+
+    Args:
+        frozen_levels: Levels that are not trained.
+    """
+    return _large(6, (384, 768, 896), frozen_levels)
+
+
+def _large(depth: int, widths: Sequence[int], frozen_levels: Sequence[int]) -> Chain:
+    stages: dict[int, list[nn.Module]] = {1: [conv(3, 96, 7, stride=2)]}
+    for level, (inputs, outputs) in enumerate(zip((96, *widths), widths, strict=False), 2):
+        stages[level] = [pool(), *row(inputs, outputs, depth)]
+    return _frozen(Chain(stages), frozen_levels)
+
+
+def _small(last: int, frozen_levels: Sequence[int]) -> Chain:
+    """For 224 pixels: 109 cells, 36, and 18."""
+    stages = {
+        1: [conv(3, 64, 7, stride=2, padding=0)],
+        3: [nn.MaxPool2d(3, 3), *_alternating(64, 128, 4)],
+        4: [nn.MaxPool2d(2, 2), *_alternating(128, 256, last)],
+    }
+    return _frozen(Chain(stages), frozen_levels)
+
+
+def _alternating(inputs: int, outputs: int, count: int) -> list[nn.Module]:
+    """2x2 convolutions that pad by 1 and 0 in turn: sizes go up and down by one, and are the pool's at the end.
+
+    The papers call the sizes of a stage "dominant" and print no padding.
+    """
+    widths = [inputs] + [outputs] * count
+    return [conv(widths[n], outputs, 2, padding=1 - n % 2) for n in range(count)]
+
+
+def _frozen(net: Chain, levels: Sequence[int]) -> Chain:
+    if levels:
+        net.freeze(levels)
+    return net
