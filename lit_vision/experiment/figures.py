@@ -49,6 +49,12 @@ VOC = _group("higher", "%", "map")
 PROPOSALS = _group("higher", "%", "proposal_ar#", *(f"proposal_ar_{size}#" for size in SIZES))
 SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
 TIMES = _group("lower", "ms", "ms")
+# Of a two-stage detector (Faster R-CNN, Table 5): its parts, images in a second, and the proposals' part of the total.
+STAGE_TIMES = (
+    _group("lower", "ms", "conv_ms", "proposal_ms", "region_ms", "total_ms")
+    | _group("higher", "1/s", "rate")
+    | _group("lower", "%", "proposal_share")
+)
 # Of layer responses (ResNet paper, Figure 7): the paper calls smaller ones closer to an identity.
 RESPONSES = (
     _group("lower", "", "median_std", "mean_std", "largest_std")
@@ -69,7 +75,7 @@ RECTIFIERS = _group("near", "", "slope_below", "slope_above")
 DEVIATIONS = _group("near", "", "std", "attenuation")
 ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | RECTIFIERS | DEVIATIONS
 
-VOCABULARY: Group = ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | SLOPES | TIMES | ANALYSES
+VOCABULARY: Group = ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | SLOPES | TIMES | STAGE_TIMES | ANALYSES
 
 
 def find(name: str, own: Mapping[str, Kind] | None = None) -> Kind | None:

@@ -46,8 +46,8 @@ class Balance:
     Attributes:
         weight: Lambda, the factor of the box loss; 10 in the paper, 1 in that code.
         cls: What divides the log loss, N_cls: `sampled` anchors, or the `size` of the sampler's mini-batch, 256.
-        box: What divides the box loss, N_reg: `sampled` anchors, or `places`, the cells of the maps. Both count over the
-            images of the batch.
+        box: What divides the box loss, N_reg: `sampled` anchors, or `places`, the cells of the maps. Both are
+            counted over the images of the batch.
 
     Raises:
         InputError: The weight is negative.

@@ -21,8 +21,8 @@ class Anchors:
     """Makes the anchors of a batch; the same for all its images, and remembered while the sizes stay.
 
     They are centred where the cells' receptive fields are: with padded convolutions cell `x` of level `l` looks at
-    pixel `x * 2**l`; those that are `published` are centred half a stride further, in the middle of the cell's pixels. In
-    each cell the order is by ratio, then by scale.
+    pixel `x * 2**l`. Those that are `published` are centred half a stride further, in the middle of the cell's pixels.
+    In each cell the order is by ratio, then by scale.
 
     Args:
         base: Side of the square anchor of scale 1, in strides: 4 gives 32 pixels on P3 and 512 on P7 (RetinaNet), 8

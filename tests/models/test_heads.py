@@ -5,7 +5,7 @@ import torch
 
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
-from lit_vision.models.backbones.zf import ZF
+from lit_vision.models.backbones.zf import zf
 from lit_vision.models.heads.box import BoxHead
 from lit_vision.models.heads.dense import DenseHead, by_anchor
 from lit_vision.models.heads.proposal import ProposalHead
@@ -122,8 +122,8 @@ def test_a_backbone_that_is_no_head_is_told():
         InputError, match=r"^nothing of ResNet leads from level 5 to a higher one; it has \[2, 3, 4, 5\]$"
     ):
         StageHead(512, 14, 3, resnet.resnet18(), level=5)
-    with pytest.raises(InputError, match=r"^nothing of ZF leads from level 4 to a higher one; it has \[1, 3, 4\]$"):
-        StageHead(256, 6, 3, ZF())
+    with pytest.raises(InputError, match=r"^nothing of Chain leads from level 4 to a higher one; it has \[1, 3, 4\]$"):
+        StageHead(256, 6, 3, zf())
     with pytest.raises(InputError, match=r"^the head's ResNet has 256 channels at level 4, the pooled features 1024; "):
         StageHead(1024, 14, 3, resnet.resnet18())
 

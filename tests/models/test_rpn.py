@@ -158,7 +158,9 @@ def test_the_paper_s_balance_is_nearly_the_released_code_s():
 def test_places_and_samples_count_over_the_batch():
     # Nine anchors of each of four cells: two images have eight places
     balance = Balance(weight=1, cls="size", box="places")
-    network = ProposalNetwork(8, anchors=Anchors(base=8, scales=(1, 2, 4)), balance=balance, box_beta=0.0)
+    matcher = Matcher(0.3, 0.99, "always")
+    anchors = Anchors(base=8, scales=(1, 2, 4))
+    network = ProposalNetwork(8, anchors=anchors, balance=balance, matcher=matcher, box_beta=0.0)
     found = network.predict({4: torch.zeros(2, 8, 2, 2)}, (32, 32))
     assert found.anchors.shape == (36, 4)
     wide = found.anchors[3:4] + torch.tensor([[0.0, 0, 1, 0]])  # best of anchor 3 alone

@@ -105,8 +105,7 @@ def command(capsys, monkeypatch, tmp_path):
 
 # No validation makes a progress of 100 points: the rate falls after the second one and each one after it.
 STUCK = (
-    "{class_path: lit_vision.tasks.plateau.Plateau, "
-    "init_args: {patience: 1, interval: 2, threshold: 100, monitor: %s}}"
+    "{class_path: lit_vision.tasks.plateau.Plateau, init_args: {patience: 1, interval: 2, threshold: 100, monitor: %s}}"
 )
 
 

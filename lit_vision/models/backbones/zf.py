@@ -1,17 +1,18 @@
-"""The fast network of Zeiler and Fergus, as Faster R-CNN uses it (1506.01497, Section 3.1): five convolutions."""
+"""The fast network of Zeiler and Fergus, as Faster R-CNN uses it (1506.01497, Section 3.1): five convolutions.
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+conv1 is level 1, conv2 level 3 and conv5 level 4 with stride 16, on which Faster R-CNN stands (`OneLevel`, level 4).
+As a classifier of images of 224 pixels its head is `heads.spp.SPP` with `bins: [6]`, the 6 x 6 cells of Faster R-CNN's
+head.
+"""
+
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_vision.models.backbones.base import Backbone
+from lit_vision.models.backbones.chain import Chain, conv
 from lit_vision.models.weights import classifiers as weight_files
-from lit_vision.ops import init
-from lit_vision.types import Features
-
-CHANNELS = {1: 96, 3: 256, 4: 256}
+from lit_vision.models.weights.layout import Public
 
 
 class LocalNorm(nn.Module):
@@ -38,70 +39,30 @@ class LocalNorm(nn.Module):
         return x * (1 + self.alpha * energy).pow(-self.beta)
 
 
-class ZF(Backbone):
-    """Levels 1, 3 and 4: what conv1, conv2 and conv5 make, each rectified.
+def zf(frozen_levels: Sequence[int] = (), weights: str | None = None) -> Chain:
+    """Five convolutions, with the head eight layers.
 
-    Pools are padded and cut, so that each map has half of the pixels, rounded up; Caffe's rounding gives one more where
-    the pixels are an even number.
+    Maps have half of the pixels behind a pool, rounded up; Caffe's rounding gives one more where they are even.
 
     Args:
-        frozen_levels: Levels that are not trained; none in the paper, all in the last steps of its alternating training.
-        weights: File of a classifier on this backbone; nobody publishes one for torch.
-
-    Raises:
-        InputError: A level that is not there, or weights that cannot be found, read or matched.
+        frozen_levels: Levels that are not trained: none, or all in the last steps of the alternating training.
+        weights: File of a classifier on this backbone; torchvision has none.
     """
-
-    def __init__(self, frozen_levels: Sequence[int] = (), weights: str | None = None) -> None:
-        super().__init__()
-        self.channels = dict(CHANNELS)
-        self.blocks = nn.ModuleDict(
-            {
-                "1": nn.Sequential(OrderedDict(_conv(1, 3, 96, 7, 2))),
-                "3": nn.Sequential(OrderedDict([*_pool(1), *_conv(2, 96, 256, 5, 2)])),
-                "4": nn.Sequential(
-                    OrderedDict([*_pool(2), *_conv(3, 256, 384), *_conv(4, 384, 384), *_conv(5, 384, 256)])
-                ),
-            }
-        )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                init.he_normal_(module.weight, mode="fan_in")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-        if weights is not None:
-            self.expects = weight_files.load(weights, self)
-        if frozen_levels:
-            self.freeze(frozen_levels)
-
-    def forward(self, images: Tensor) -> Features:
-        """Maps of all levels that were not cut off."""
-        features: Features = {}
-        x = images
-        for level, block in self.blocks.items():
-            features[int(level)] = x = block(x)
-        return features
-
-    def parts(self) -> Mapping[int, Iterable[nn.Module]]:
-        """Blocks by level."""
-        return {int(level): [block] for level, block in self.blocks.items()}
-
-    def cut(self, level: int) -> None:
-        """Drop the blocks above a level."""
-        for above in [each for each in self.channels if each > level]:
-            del self.blocks[str(above)], self.channels[above]
-
-    @classmethod
-    def example(cls) -> "ZF":
-        """The network itself."""
-        return cls()
+    net = Chain(
+        {
+            1: [conv(3, 96, 7, stride=2)],
+            3: [*_pool(), conv(96, 256, 5, stride=2)],
+            4: [*_pool(), conv(256, 384, 3), conv(384, 384, 3), conv(384, 256, 3)],
+        },
+        Public(unfit="it has none of ZF"),
+    )
+    if weights is not None:
+        net.expects = weight_files.load(weights, net)
+    if frozen_levels:
+        net.freeze(frozen_levels)
+    return net
 
 
-def _conv(number: int, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> Iterable[tuple[str, nn.Module]]:
-    yield f"conv{number}", nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
-    yield f"relu{number}", nn.ReLU(inplace=True)
-
-
-def _pool(number: int) -> Iterable[tuple[str, nn.Module]]:
+def _pool() -> list[nn.Module]:
     """Normalisation and pool behind a convolution."""
-    yield f"norm{number}", LocalNorm()
-    yield f"pool{number}", nn.MaxPool2d(3, 2, 1)
+    return [LocalNorm(), nn.MaxPool2d(3, 2, 1)]

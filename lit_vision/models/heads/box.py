@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
+from lit_vision.models.weights import fully_connected
+
 
 class RegionHead(nn.Module, ABC):
     """Class scores and class-specific box offsets of pooled regions, from one vector of each region.
@@ -62,9 +64,21 @@ class BoxHead(RegionHead):
         num_classes: See `RegionHead`.
         width: Units of the two hidden layers: 1024, or the 4096 of VGG-16 and ZF.
         dropout: Share of their units that training leaves out; 0.5 behind both in Faster R-CNN on VOC.
+        weights: Classifier that the two layers start from, `IMAGENET1K_V1` for torchvision's VGG-16, or a file.
+
+    Raises:
+        InputError: The weights cannot be found, read or matched.
     """
 
-    def __init__(self, channels: int, size: int, num_classes: int, width: int = 1024, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        num_classes: int,
+        width: int = 1024,
+        dropout: float = 0.0,
+        weights: str | None = None,
+    ) -> None:
         super().__init__(num_classes)
         self.fc1 = nn.Linear(channels * size**2, width)
         self.fc2 = nn.Linear(width, width)
@@ -72,6 +86,8 @@ class BoxHead(RegionHead):
         self.dropout = nn.Dropout(dropout)
         self._end(width)
         self._initialise((self.fc1, self.fc2))
+        if weights is not None:
+            fully_connected.load(weights, self.fc1, self.fc2)
 
     def vectors(self, pooled: Tensor) -> Tensor:
         """See `RegionHead`."""
