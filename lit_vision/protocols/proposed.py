@@ -1,4 +1,4 @@
-"""Fast R-CNN on what a network that was trained apart proposes (Faster R-CNN paper, 1506.01497, Section 4.1, Table 2)."""
+"""Fast R-CNN on the proposals of a network that was trained apart (Faster R-CNN, 1506.01497, Section 4.1)."""
 
 import dataclasses
 from collections.abc import Sequence
