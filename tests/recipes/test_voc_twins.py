@@ -64,12 +64,13 @@ def twin(tmp_path):
     return root
 
 
-def given(root, folder):
-    """Files of proposals beside the objects of VOC 2007, as options."""
+def given(root, folder, shift):
+    """Files of proposals beside the objects of VOC 2007, so many pixels further right, as options."""
     options = []
     for split, listed in (("train", "trainval"), ("test", "test")):
         names = (root / "VOC2007" / "ImageSets" / "Main" / f"{listed}.txt").read_text().split()
         boxes = np.array([[2, 4, 22, 30], [20, 22, 42, 48], [0, 0, 30, 30]], dtype=np.float32)
+        boxes[:, [0, 2]] += shift
         made = {
             "names": np.array(names),
             "starts": np.arange(len(names) + 1) * 3,
@@ -85,7 +86,7 @@ def given(root, folder):
 def options_of(recipe, row, twin, folder):
     if recipe == "faster_rcnn/voc_given":
         one_stage = row.startswith("one-stage")
-        return ["--model.network.anchors.base", "1.5"] if one_stage else given(twin, folder)
+        return ["--model.network.anchors.base", "1.5"] if one_stage else given(twin, folder, shift=2 * (row == "EB"))
     return list(OF_PROPOSALS)
 
 
