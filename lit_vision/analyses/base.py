@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
-from torch import nn
+from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import figures as vocabulary
 from lit_vision.types import Batch
 
 Array = np.ndarray[Any, Any]
+
+
+def _as_it_is(image: Tensor) -> tuple[Tensor, Tensor]:
+    return image[None], torch.tensor([image.shape[-2:]])
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Subject:
             its images, None where they vary. Reads no data.
         batches: Batches of the test split as its pipeline hands them over, on the network's device.
         log: Lines of the run's `metrics.jsonl`, each with its `step`; empty where nothing was trained.
+        decoded: Images of the test split one by one, uint8 [3, H, W], as their files hold them.
+        prepare: What the pipeline makes of one of them: a batch on the network's device, and its sizes.
     """
 
     name: str
@@ -34,6 +41,8 @@ class Subject:
     skeleton: Callable[[], tuple[nn.Module, tuple[int, int] | None]]
     batches: Callable[[], Iterable[Batch[Any]]]
     log: Sequence[Mapping[str, Any]] = ()
+    decoded: Callable[[], Iterable[Tensor]] = tuple
+    prepare: Callable[[Tensor], tuple[Tensor, Tensor]] = _as_it_is
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ class LastCheckpoint(Checkpoint):
 
     def on_fit_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Writes the final weights as safetensors; gives the signals back."""
+        if trainer.max_steps == 0:
+            self.save(trainer)  # of a stage that joins parts of others: Lightning starts no training of no steps
         if trainer.is_global_zero and self.path.is_file():
             checkpoints.export_weights(self.path)
         self.stop.give_back()

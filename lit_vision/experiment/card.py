@@ -32,7 +32,7 @@ TESTED_KEYS = (
         "data.pipeline.test_crop",
         "data.pipeline.whole",
     ),
-    *("model.metrics", "model.network.selection", "model.network.proposals.selection", "model.network.proposals.keep"),
+    *("model.metrics", "model.network.selection", "model.network.proposals.test", "model.network.proposals.leave_out"),
 )
 
 

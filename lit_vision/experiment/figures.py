@@ -51,6 +51,12 @@ RECALL = _group("higher", "%", "proposal_ar#", "proposal_recall50_#")
 LOCALISATION = _group("lower", "%", "loc_error", "loc_error#", "loc_error_given")
 SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
 TIMES = _group("lower", "ms", "ms")
+# Of a two-stage detector (Faster R-CNN, Table 5): its parts, images in a second, and the proposals' part of the total.
+STAGE_TIMES = (
+    _group("lower", "ms", "conv_ms", "proposal_ms", "region_ms", "total_ms")
+    | _group("higher", "1/s", "rate")
+    | _group("lower", "%", "proposal_share")
+)
 # Of layer responses (ResNet paper, Figure 7): the paper calls smaller ones closer to an identity.
 RESPONSES = (
     _group("lower", "", "median_std", "mean_std", "largest_std")
@@ -73,7 +79,18 @@ LEARNED = _group("near", "", "slope")
 ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | RECTIFIERS | DEVIATIONS | LEARNED
 
 VOCABULARY: Group = (
-    ERRORS | LOSSES | PARTS_OF_LOSS | COCO | VOC | PROPOSALS | RECALL | LOCALISATION | SLOPES | TIMES | ANALYSES
+    ERRORS
+    | LOSSES
+    | PARTS_OF_LOSS
+    | COCO
+    | VOC
+    | PROPOSALS
+    | RECALL
+    | LOCALISATION
+    | SLOPES
+    | TIMES
+    | STAGE_TIMES
+    | ANALYSES
 )
 
 

@@ -41,12 +41,7 @@ class FastRCNN(OnRegions):
         normalise: Normalise | None = None,
     ) -> None:
         super().__init__(pyramid, num_classes, normalise)
-        self.regions = regions(width(pyramid), num_classes)
-        if not set(self.regions.pooler.levels) & set(pyramid.channels):
-            raise InputError(
-                f"regions are pooled from levels {list(self.regions.pooler.levels)}, "
-                f"but there are maps of levels {sorted(pyramid.channels)} only; set regions.pooler.levels"
-            )
+        self.build_regions(regions, width(pyramid))
 
     def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
         """Losses `cls` and `box` of the regions (Fast R-CNN, Eq. 1)."""

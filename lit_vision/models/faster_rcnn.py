@@ -10,7 +10,7 @@ from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.detector import ClassLayer, RegionDetector, full_precision, width
-from lit_vision.models.heads.box import BoxHead
+from lit_vision.models.heads.box import BoxHead, RegionHead
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
 from lit_vision.models.rpn import ProposalNetwork
@@ -45,7 +45,8 @@ class RegionClassifier(nn.Module):
         matcher: Overlaps that make a region background or an object's.
         sampler: Regions of an image that are trained.
         selection: What is kept in detection; `per_level` has no effect.
-        box_beta: Where smooth L1 turns linear (1 in Fast R-CNN, Eq. 3); 0 for L1.
+        box_beta: Where smooth L1 turns linear (1 in Fast R-CNN, Eq. 3); 0 for L1. It is the inverse square of the sigma
+            of Caffe's layer.
         box_weights: Factors of the offsets, for targets of about unit variance (Fast R-CNN, Section 2.3).
     """
 
@@ -53,7 +54,7 @@ class RegionClassifier(nn.Module):
         self,
         channels: int,
         num_classes: int,
-        head: Callable[[int, int, int], BoxHead] = BoxHead,
+        head: Callable[[int, int, int], RegionHead] = BoxHead,
         pooler: Pooler = POOLER,
         matcher: Matcher = MATCHER,
         sampler: Sampler = SAMPLER,
@@ -130,6 +131,24 @@ class OnRegions(RegionDetector):
     background = True
     regions: RegionClassifier
 
+    def build_regions(self, make: Callable[[int, int], RegionClassifier], channels: int) -> None:
+        """Makes the second stage.
+
+        Args:
+            make: From channels and K.
+            channels: Of every level.
+
+        Raises:
+            InputError: There is no level to pool from.
+        """
+        self.regions = make(channels, self.num_classes)
+        wanted, there = self.regions.pooler.levels, self.pyramid.channels
+        if not set(wanted) & set(there):
+            raise InputError(
+                f"regions are pooled from levels {list(wanted)}, "
+                f"but there are maps of levels {sorted(there)} only; set regions.pooler.levels"
+            )
+
     def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
         """What Fast R-CNN says about regions."""
         return self.regions.score(features, regions)
@@ -179,12 +198,7 @@ class FasterRCNN(OnRegions):
     ) -> None:
         super().__init__(pyramid, num_classes, normalise)
         self.proposals = proposals(width(pyramid))
-        self.regions = regions(width(pyramid), num_classes)
-        if not set(self.regions.pooler.levels) & set(pyramid.channels):
-            raise InputError(
-                f"regions are pooled from levels {list(self.regions.pooler.levels)}, "
-                f"but there are maps of levels {sorted(pyramid.channels)} only; set regions.pooler.levels"
-            )
+        self.build_regions(regions, width(pyramid))
         if weights is not None:
             self.expects = detector_weights.load(weights, self, weights_rows)
 

@@ -1,6 +1,8 @@
 """Region proposal network (1506.01497, Section 3.1), over one level or a pyramid (1612.03144, Section 4.1)."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +33,54 @@ SAMPLER = Sampler(size=256, fraction=0.5)
 TRAIN = Selection(score=0.0, per_level=2000, nms=0.7, limit=2000, smallest=1e-3)
 TEST = Selection(score=0.0, per_level=1000, nms=0.7, limit=1000, smallest=1e-3)
 
+Left = Literal["scores", "offsets"]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What divides the two terms of Faster R-CNN's Eq. 1, and weighs them against each other.
+
+    In the paper 10 / 2400, for about 2400 places of a 60 x 40 map, is nearly 1 / 256: its terms balance as they do in
+    the released Python code, which divides both by the sampled anchors and weighs them alike.
+
+    Attributes:
+        weight: Lambda, the factor of the box loss; 10 in the paper, 1 in that code.
+        cls: What divides the log loss, N_cls: `sampled` anchors, or the `size` of the sampler's mini-batch, 256.
+        box: What divides the box loss, N_reg: `sampled` anchors, or `places`, the cells of the maps. Both are
+            counted over the images of the batch.
+
+    Raises:
+        InputError: The weight is negative.
+    """
+
+    weight: float = 1.0
+    cls: Literal["sampled", "size"] = "sampled"
+    box: Literal["sampled", "places"] = "sampled"
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise InputError(f"balance: the weight of the box loss is {self.weight}; it must be at least 0")
+
+    def divide(self, cls: Tensor, box: Tensor, sampled: int, size: int, places: int) -> dict[str, Tensor]:
+        """The two terms.
+
+        Args:
+            cls: Log loss, summed over the sampled anchors of the batch.
+            box: Box loss, summed over the positive ones.
+            sampled: How many were sampled.
+            size: How many the sampler would draw of so many images.
+            places: Cells of the batch's maps.
+
+        Returns:
+            `rpn_cls` and `rpn_box`.
+        """
+        by_cls = size if self.cls == "size" else max(1, sampled)
+        by_box = places if self.box == "places" else max(1, sampled)
+        return {"rpn_cls": cls / by_cls, "rpn_box": box / by_box * self.weight}
+
+
+BALANCE = Balance()
+
 
 class ProposalNetwork(nn.Module):
     """Proposes regions on given feature maps: the part that the RPN detector and Faster R-CNN have in common.
@@ -43,12 +93,16 @@ class ProposalNetwork(nn.Module):
         sampler: Anchors of an image that are trained.
         train: What is proposed to a second stage in training.
         test: What is proposed in detection.
-        box_beta: Where smooth L1 turns linear; 0 for L1. Not in the papers; 1/9 is from the authors' code.
+        box_beta: Where smooth L1 turns linear; 0 for L1. 1 in Faster R-CNN's Eq. 1; 1/9, for a sigma of 3, is from the
+            authors' code.
         border: Pixels by which an anchor may cross its image's border and still be trained: 0 in Faster R-CNN, where
             those beyond are no object's best either (Section 3.3); None for any number, as in FPN.
+        balance: What divides the two losses, and weighs them.
+        leave_out: What detection does without (Faster R-CNN, Section 4.1, Table 2): `scores`, so that anchors are drawn
+            at random instead; or `offsets`, so that the anchors themselves are proposed. None for neither.
 
     Raises:
-        InputError: `border` is negative.
+        InputError: `border` is negative, or there is nothing of the name to leave out.
     """
 
     def __init__(
@@ -62,8 +116,12 @@ class ProposalNetwork(nn.Module):
         test: Selection = TEST,
         box_beta: float = 1 / 9,
         border: float | None = None,
+        balance: Balance = BALANCE,
+        leave_out: Left | None = None,
     ) -> None:
         super().__init__()
+        if leave_out not in (None, *get_args(Left)):
+            raise InputError(f"leave_out: {leave_out!r} is unknown; choose one of {', '.join(get_args(Left))}, or null")
         if border is not None and border < 0:
             raise InputError(f"proposals: border is in pixels, from 0 on, or null for all anchors; got {border}")
         self.anchors = anchors or Anchors(base=8, scales=(1,))
@@ -74,6 +132,8 @@ class ProposalNetwork(nn.Module):
         self.test_selection = test
         self.box_beta = box_beta
         self.border = border
+        self.balance = balance
+        self.leave_out = leave_out
 
     def predict(self, features: Features, image_size: Sequence[int]) -> Predictions:
         """What the head says about every anchor of a padded batch of that height and width."""
@@ -81,9 +141,7 @@ class ProposalNetwork(nn.Module):
         return Predictions(logits, deltas, *self.anchors(features, image_size))
 
     def loss(self, predictions: Predictions, objects: Sequence[Tensor], sizes: Tensor) -> dict[str, Tensor]:
-        """Log loss of sampled anchors and box loss of the positive ones, both divided by their number.
-
-        With that divisor the two terms balance without the lambda of Eq. 1, as in the authors' code.
+        """Log loss of sampled anchors and box loss of the positive ones (Eq. 1), divided as `balance` says.
 
         Args:
             predictions: Of the batch.
@@ -105,8 +163,9 @@ class ProposalNetwork(nn.Module):
         wanted = box.encode(torch.cat(list(objects))[matched[positive]], anchors[anchor[positive]])
         deltas = predictions.deltas[image[positive], anchor[positive]].float()
         off = losses.smooth_l1(deltas, wanted, self.box_beta).sum()
-        count = max(1, len(image))
-        return {"rpn_cls": cls / count, "rpn_box": off / count}
+        size = len(objects) * self.sampler.size
+        places = len(objects) * (len(anchors) // self.anchors.per_location)
+        return self.balance.divide(cls, off, len(image), size, places)
 
     def _assign(self, objects: Sequence[Tensor], anchors: Tensor, sizes: Tensor) -> Tensor:
         """The object of each anchor of each image, int64 [B, A]; what crosses the border is ignored."""
@@ -130,13 +189,23 @@ class ProposalNetwork(nn.Module):
 
     def candidates(self, predictions: Predictions, sizes: Tensor, limits: Selection) -> list[Candidates]:
         """The best anchors of each level, decoded; a level is a group. Arguments as of `propose`."""
-        logits = predictions.logits.float()
+        logits, deltas = predictions.logits.float(), predictions.deltas.float()
+        if self.leave_out == "scores":
+            logits = _at_random(logits)
+        elif self.leave_out == "offsets":
+            deltas = torch.zeros_like(deltas)
         anchor, level = selection.top(logits, predictions.counts, limits.per_level)
         scores = logits[..., 0].gather(1, anchor).sigmoid()
-        deltas = predictions.deltas.float().gather(1, anchor[..., None].expand(-1, -1, 4))
+        deltas = deltas.gather(1, anchor[..., None].expand(-1, -1, 4))
         boxes = box.clip(box.decode(deltas, predictions.anchors[anchor]), sizes)
         label = torch.zeros_like(level)
         return [Candidates(*image, level, label) for image in zip(boxes, scores, strict=True)]
+
+
+def _at_random(logits: Tensor) -> Tensor:
+    """As many logits in 0..1, drawn alike for every image, so that no figure depends on how batches are cut."""
+    drawn = torch.rand(logits.shape[1:], generator=torch.Generator().manual_seed(0))
+    return drawn.to(logits).expand_as(logits)
 
 
 class RPN(Detector):

@@ -1,5 +1,6 @@
 """Reference boxes of Faster R-CNN (Section 3.1.1), over any number of levels."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from lit_vision.errors import InputError
 from lit_vision.types import Features
 
-Corners = Literal["exact", "rounded"]
+Corners = Literal["exact", "rounded", "published"]
 Stride = Literal["level", "floor"]
 Grid = tuple[int, int, int]
 
@@ -20,7 +21,8 @@ class Anchors:
     """Makes the anchors of a batch; the same for all its images, and remembered while the sizes stay.
 
     They are centred where the cells' receptive fields are: with padded convolutions cell `x` of level `l` looks at
-    pixel `x * 2**l`. In each cell the order is by ratio, then by scale.
+    pixel `x * 2**l`. Those that are `published` are centred half a stride further, in the middle of the cell's pixels.
+    In each cell the order is by ratio, then by scale.
 
     Args:
         base: Side of the square anchor of scale 1, in strides: 4 gives 32 pixels on P3 and 512 on P7 (RetinaNet), 8
@@ -28,7 +30,9 @@ class Anchors:
         scales: Multiples of the base side. A number k means the k steps `2**(j/k)` of one octave (RetinaNet,
             Table 1c); (1, 2, 4) are the scales of Faster R-CNN.
         ratios: Height divided by width, at equal area.
-        corners: `exact`, or `rounded`: sides cut and corners rounded to whole pixels, as in torchvision.
+        corners: `exact`; `rounded`: sides cut and corners rounded to whole pixels, as in torchvision; or `published`,
+            the reference boxes of Faster R-CNN's released code, whose sides are rounded in the box of one stride and
+            then multiplied: 23 x 12, 16 x 16 and 11 x 22 at stride 16, so that areas are 1.08 and 0.945 of the nominal.
         stride: `level` is `2**level`; `floor` is the batch's size divided by the map's, rounded down, as in
             torchvision. They differ where the batch's sides are no multiple of the coarsest stride.
 
@@ -83,6 +87,8 @@ class Anchors:
 
     def cell(self, level: int) -> Tensor:
         """Anchors of one cell around the origin, float32 [per_location, 4]."""
+        if self.corners == "published":
+            return self._published(2**level)
         sides = torch.tensor([self.base * 2**level * scale for scale in self.scales], dtype=torch.float64)
         roots = torch.tensor(self.ratios, dtype=torch.float64).sqrt()
         if self.corners == "rounded":
@@ -90,6 +96,13 @@ class Anchors:
         halves = torch.stack([(sides / roots[:, None]).flatten(), (sides * roots[:, None]).flatten()], 1).float() / 2
         corners = torch.cat([-halves, halves], 1)
         return corners.round() if self.corners == "rounded" else corners
+
+    def _published(self, stride: int) -> Tensor:
+        roots = [math.sqrt(stride**2 / ratio) for ratio in self.ratios]
+        # To whole pixels as the code does: the height from the rounded width.
+        units = [(round(root), round(round(root) * ratio)) for root, ratio in zip(roots, self.ratios, strict=True)]
+        sides = torch.tensor([[self.base * scale * side for side in unit] for unit in units for scale in self.scales])
+        return torch.cat([stride - sides, stride + sides], 1) / 2
 
     def _level(self, grid: Grid, image_size: Sequence[int]) -> Tensor:
         level, *cells = grid

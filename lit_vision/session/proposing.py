@@ -15,7 +15,9 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import yamlio
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.models.detector import Detector
+from lit_vision.models.rpn import RPN, ProposalNetwork
 from lit_vision.ops import pixels
+from lit_vision.ops.selection import Selection
 from lit_vision.runs import checkpoints
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
@@ -37,7 +39,7 @@ def propose(source: RunFolder, folder: Path, splits: Sequence[str], limit: int |
         source: Folder of the stage that trained the network.
         folder: Where the files go.
         splits: Their names; none for all that the data have.
-        limit: Regions of an image; None for as many as the network keeps in detection.
+        limit: Regions of an image; None for as many as the network keeps, in training or in detection.
 
     Raises:
         InputError: The network is no detector, or the data have no such split.
@@ -46,10 +48,11 @@ def propose(source: RunFolder, folder: Path, splits: Sequence[str], limit: int |
         return
     model, data, device = _trained(source)
     wanted = dict.fromkeys(_split_of(name, data) for name in splits or data.splits)
-    if limit is not None:
-        _limit(model.network, limit)
+    part = model.network.proposals
+    kept = {split: _kept(part, split, limit) for split in wanted}
     written = {}
     for split in wanted:
+        part.test_selection = kept[split]
         console.say(f"proposing regions for {len(data.splits[split])} images of {split}")
         found = _of_split(model.network, data, split, device)
         proposals.write(folder / f"{split}.npz", found)
@@ -64,7 +67,7 @@ def _trained(source: RunFolder) -> tuple[Any, Any, torch.device]:
     assembler.build()
     model, data = assembler.model, assembler.datamodule
     network = getattr(model, "network", None)
-    if not isinstance(network, Detector) or network.takes_proposals:
+    if not isinstance(network, RPN):
         raise InputError(f"{source.path}: {type(network).__name__} proposes no regions; name a stage with RPN")
     model.load_state_dict(checkpoints.read(str(source.last))["state_dict"])
     data.setup("test")
@@ -80,10 +83,12 @@ def _split_of(name: str, data: Any) -> str:
     return str(split)
 
 
-def _limit(network: Any, limit: int) -> None:
-    part = getattr(network, "proposals", network)
-    of_test = part.test_selection
-    part.test_selection = dataclasses.replace(of_test, limit=limit, per_level=max(of_test.per_level, limit))
+def _kept(part: ProposalNetwork, split: str, limit: int | None) -> Selection:
+    """What is kept of an image: of training images as in joint training, of all others as in detection."""
+    kept = part.train_selection if split == "train" else part.test_selection
+    if limit is None:
+        return kept
+    return dataclasses.replace(kept, limit=limit, per_level=max(kept.per_level, limit))
 
 
 @torch.no_grad()

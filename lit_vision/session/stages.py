@@ -39,9 +39,9 @@ def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
     """
     names = [stage.name for stage in listed]
     experiments = [stages.experiment_of(stage, whole, stage is listed[-1]) for stage in listed]
-    for experiment in experiments:
+    for stage, experiment in zip(listed, experiments, strict=True):
         check.names(experiment)
-        limits.refuse(experiment, asked.verb == "fit")
+        limits.refuse(experiment, asked.verb == "fit" and not stage.joins)
         limits.refuse_unknown_hardware(experiment)
     # What the run's `config.yaml` holds and its digest covers.
     saved = resolution.resolved(whole, names[-1])

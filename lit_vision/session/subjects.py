@@ -4,9 +4,12 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lit_vision.analyses.base import Subject
+from lit_vision.data.boxes import BoxData
+from lit_vision.data.pipelines import collate
 from lit_vision.errors import InputError
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.runs import folder as runs
@@ -44,6 +47,19 @@ class Images:
         for batch in self.data.test_dataloader():
             yield batch._replace(images=batch.images.to(self.device), sizes=batch.sizes.to(self.device))
 
+    def decoded(self) -> Iterator[Tensor]:
+        """Images of the test split one by one, as their files hold them."""
+        self.setup()
+        for number in self.data.image_names("test"):
+            yield self.data.original("test", number)
+
+    def prepare(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch of one image as the test split's loader makes it, and its size, on the device."""
+        prepared = self.data.pipeline.prepare(image)
+        sizes = torch.tensor([prepared.shape[-2:]])
+        batch = collate.pad_batch([prepared], sizes, always=isinstance(self.data, BoxData))
+        return batch.to(self.device), sizes.to(self.device)
+
 
 def of_runs(parents: Sequence[Trained], images: Images, trust_code: bool) -> list[Subject]:
     """Trained runs; all of them see the images of the row.
@@ -65,7 +81,17 @@ def of_recipe(experiment: Experiment, assembler: Assembler, images: Images) -> l
         images: The row's.
     """
     network = functools.partial(_started, experiment, assembler, images)
-    return [Subject(experiment.row or "", network, lambda: shapes.skeleton(experiment.config), images)]
+    return [
+        Subject(
+            experiment.row or "",
+            network,
+            lambda: shapes.skeleton(experiment.config),
+            images,
+            (),
+            images.decoded,
+            images.prepare,
+        )
+    ]
 
 
 def _of_run(name: str, parent: Trained, images: Images, trust_code: bool) -> Subject:
@@ -76,6 +102,8 @@ def _of_run(name: str, parent: Trained, images: Images, trust_code: bool) -> Sub
         lambda: shapes.skeleton(parent.config),
         images,
         log,
+        images.decoded,
+        images.prepare,
     )
 
 

@@ -77,3 +77,51 @@ def test_an_ordinary_training_has_none():
 def test_typos_are_reported_with_file_and_stage(listed, message):
     with pytest.raises(InputError, match=message):
         stages.of(experiment(listed))
+
+
+WHOLE = {"class_path": "my.Whole", "init_args": {"pyramid": {"levels": 4}, "head": {"width": 8}}}
+PARTS = [
+    {"name": "one", "network": "my.One", "parts": ["pyramid"], "set": {"trainer.max_steps": 5}},
+    {"name": "all", "joins": True, "start": {"model.network.pyramid": "one"}},
+]
+
+
+def in_parts(listed, **sources):
+    made = experiment(listed)
+    made.config["model"] = {"class_path": "my.Task", "init_args": {"network": WHOLE}}
+    made.sources.update(sources)
+    return made
+
+
+def test_a_stage_takes_parts_of_the_recipe_s_network_and_the_last_one_joins_them():
+    whole = in_parts(PARTS)
+    one, joined = (stages.experiment_of(stage, whole, stage.joins) for stage in stages.of(whole))
+    network = one.config["model"]["init_args"]["network"]
+    assert network == {"class_path": "my.One", "init_args": {"pyramid": {"levels": 4}}}
+    assert joined.config["model"]["init_args"]["network"] == WHOLE
+    assert (one.config["trainer"]["max_steps"], joined.config["trainer"]["max_steps"]) == (5, 0)
+
+
+def test_what_the_command_line_says_all_stages_do():
+    whole = in_parts(PARTS, **{"trainer.max_steps": "--trainer.max_steps"})
+    one, joined = (stages.experiment_of(stage, whole, stage.joins) for stage in stages.of(whole))
+    assert (one.config["trainer"]["max_steps"], joined.config["trainer"]["max_steps"]) == (80, 0)
+
+
+def test_a_part_that_the_network_does_not_have_is_told():
+    whole = in_parts([PARTS[0] | {"parts": ["pyramids"]}])
+    with pytest.raises(InputError, match=r"stage 'one': parts: 'pyramids' is none of the network's; did you mean 'py"):
+        stages.experiment_of(stages.of(whole)[0], whole, True)
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ({"parts": []}, "network and parts belong together: name the class, and what it takes over"),
+        ({"network": ""}, "network and parts belong together: name the class, and what it takes over"),
+        ({"joins": True}, "joins nothing: name parts and the stages that trained them under start"),
+    ],
+)
+def test_half_of_a_network_and_nothing_to_join_are_told(entries, told):
+    with pytest.raises(InputError, match=rf"f.yaml: stage 'one'.* ?{told}"):
+        stages.of(in_parts([PARTS[0] | entries]))

@@ -43,6 +43,7 @@ CANNOT_SHOW = {
     ("trainer.max_steps",): "the twin takes two steps",
     SCALES: "every scale is cut to the twin's 64 pixels",
     (*SCALES, *LENGTHS): "every scale is cut to the twin's 64 pixels, every training to two iterations",
+    ("data.pipeline.train", "protocol"): "the scale is cut to the twin's 96 pixels, and a protocol changes tests alone",
 }
 
 FROM_RESULTS = ("scored", "claim", "full")

@@ -3,9 +3,13 @@ import math
 import pytest
 import torch
 
+from lit_vision.errors import InputError
+from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones.zf import zf
 from lit_vision.models.heads.box import BoxHead
 from lit_vision.models.heads.dense import DenseHead, by_anchor
 from lit_vision.models.heads.proposal import ProposalHead
+from lit_vision.models.heads.stage import StageHead
 
 
 def features():
@@ -64,6 +68,64 @@ def test_proposal_head():
     # Faster R-CNN, Section 3.1: a 3x3 convolution and two 1x1
     head = ProposalHead(256, 3)
     assert sum(p.numel() for p in head.parameters()) == (256 * 9 + 1) * 256 + 257 * 3 * 5
+
+
+def test_a_softmax_of_two_is_the_logistic_of_their_difference():
+    torch.manual_seed(0)
+    head, maps = ProposalHead(8, 3, answer="softmax"), features()
+    head.cls.weight.data.normal_()
+    logits, _ = head(maps)
+    hidden = head.relu(head.conv(maps[3]))
+    # The authors' layout: background's scores of the three anchors, then the objects'
+    scores = head.cls(hidden).unflatten(1, (2, 3)).softmax(1)[:, 1]
+    torch.testing.assert_close(logits[:, : 3 * 24].sigmoid(), by_anchor(scores, 1))
+    with pytest.raises(InputError, match=r"^answer: 'sigmoid' is unknown; choose one of logistic, softmax$"):
+        ProposalHead(8, 3, answer="sigmoid")
+
+
+def test_the_proposal_head_on_vgg_has_the_paper_s_number_of_weights():
+    # Section 3.1.1, translation-invariant anchors: 512 x (4 + 2) x 9 = 2.8e4, and 2.4e6 with the 3x3 convolution
+    head = ProposalHead(512, 9, width=512, answer="softmax")
+    outputs = head.cls.weight.numel() + head.box.weight.numel()
+    assert outputs == 512 * (4 + 2) * 9 == 27_648
+    assert outputs + head.conv.weight.numel() == 3 * 3 * 512 * 512 + 27_648 == 2_386_944
+
+
+def test_dropout_is_behind_both_layers_and_off_in_evaluation():
+    torch.manual_seed(0)
+    head, plain = BoxHead(4, 3, 2, width=64, dropout=0.5), BoxHead(4, 3, 2, width=64)
+    plain.load_state_dict(head.state_dict())
+    pooled = torch.randn(5, 4, 3, 3)
+    kept = head.train().vectors(pooled) != 0
+    assert 0.1 < kept.float().mean() < 0.4  # half of what is positive
+    assert torch.equal(head.eval()(pooled)[0], plain.train()(pooled)[0])
+
+
+def test_the_fifth_stage_as_a_head_is_the_backbone_s_own():
+    # On the whole map instead of a region it gives C5's average
+    torch.manual_seed(0)
+    net = resnet.resnet18().eval()
+    with torch.no_grad():
+        maps = net(torch.randn(2, 3, 224, 224))
+        head = StageHead(256, 14, 3, net).eval()
+        vectors = head.vectors(maps[4])
+        torch.testing.assert_close(vectors, maps[5].mean((2, 3)))
+        logits, deltas = head(maps[4])
+    assert (logits.shape, deltas.shape) == ((2, 4), (2, 4, 4))
+    assert "4" not in dict(head.named_modules())
+    wanted = sum(p.numel() for p in net.stages["5"].parameters()) + (512 + 1) * 4 * 5
+    assert sum(p.numel() for p in head.parameters()) == wanted
+
+
+def test_a_backbone_that_is_no_head_is_told():
+    with pytest.raises(
+        InputError, match=r"^nothing of ResNet leads from level 5 to a higher one; it has \[2, 3, 4, 5\]$"
+    ):
+        StageHead(512, 14, 3, resnet.resnet18(), level=5)
+    with pytest.raises(InputError, match=r"^nothing of Chain leads from level 4 to a higher one; it has \[1, 3, 4\]$"):
+        StageHead(256, 6, 3, zf())
+    with pytest.raises(InputError, match=r"^the head's ResNet has 256 channels at level 4, the pooled features 1024; "):
+        StageHead(1024, 14, 3, resnet.resnet18())
 
 
 def test_box_head():

@@ -6,6 +6,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 
 from lit_vision.errors import InputError
+from lit_vision.ops import box
 from lit_vision.ops.anchor import Anchors
 
 
@@ -104,3 +105,37 @@ def test_bad_options_are_told(options, told):
     with pytest.raises(InputError) as error:
         Anchors(**options)
     assert str(error.value) == f"anchors: {told}"
+
+
+# Faster R-CNN's fact sheet, A.3: corners of the first and last pixel, which count from 1 in the MATLAB release
+PUBLISHED = [
+    *[(-83, -39, 100, 56), (-175, -87, 192, 104), (-359, -183, 376, 200)],
+    *[(-55, -55, 72, 72), (-119, -119, 136, 136), (-247, -247, 264, 264)],
+    *[(-35, -79, 52, 96), (-79, -167, 96, 184), (-167, -343, 184, 360)],
+]
+
+
+def test_published_boxes_are_the_release_s():
+    cell = Anchors(base=8, scales=(1, 2, 4), corners="published").cell(4)
+    assert cell.tolist() == [[x1 - 1, y1 - 1, x2, y2] for x1, y1, x2, y2 in PUBLISHED]
+
+
+def test_published_areas_by_hand():
+    # 23 x 12, 16 x 16 and 11 x 22 for 256: 1.078, 1 and 0.945 of the nominal area, at any scale
+    anchors = Anchors(base=8, scales=(1, 2), corners="published")
+    cell = anchors.cell(4)
+    areas = (cell[:, 2:] - cell[:, :2]).prod(1)
+    nominal = torch.tensor([128.0**2, 256**2]).repeat(3)
+    torch.testing.assert_close(areas / nominal, torch.tensor([276.0, 276, 256, 256, 242, 242]) / 256)
+    # In the middle of the cell's 16 pixels, and 16 further in the next cell
+    found, _ = anchors({4: torch.zeros(1, 1, 1, 2)}, (16, 32))
+    centres = (found[:, :2] + found[:, 2:]) / 2
+    assert centres.unique(dim=0).tolist() == [[8, 8], [24, 8]]
+
+
+def test_faster_r_cnn_s_anchors_of_an_image():
+    # Section 3.1.1: about 20,000 of a 1000 x 600 image, of which about 6,000 stay inside it (Section 3.3)
+    anchors, _ = Anchors(base=8, scales=(1, 2, 4), corners="published")(maps(600, 1000, [4]), (600, 1000))
+    assert len(anchors) == 9 * 38 * 63 == 21_546
+    kept = box.inside(anchors, torch.tensor([600, 1000])).sum().item()
+    assert 5_000 < kept < 9_000

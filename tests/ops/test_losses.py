@@ -146,3 +146,18 @@ def test_smooth_l1_by_hand(beta, wanted):
     deltas = torch.tensor([[0.5, 2.0, 0.0, 0.0]])
     assert losses.smooth_l1(deltas, torch.zeros(1, 4), beta).tolist() == pytest.approx(wanted)
     assert losses.smooth_l1(deltas[:0], deltas[:0], beta).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "wanted"),
+    [
+        # Fast R-CNN, Eq. 3: 0.5 x^2 below 1, else |x| - 0.5
+        (1, [0.5 * 0.1**2, 0.5 * 0.5**2, 2 - 0.5]),
+        # With Caffe's sigma of 3: 0.5 (3 x)^2 below 1 / 9, else |x| - 0.5 / 9
+        (3, [4.5 * 0.1**2, 0.5 - 0.5 / 9, 2 - 0.5 / 9]),
+    ],
+)
+def test_smooth_l1_by_hand_for_both_sigmas(sigma, wanted):
+    deltas = torch.tensor([[0.1, 0, 0, 0], [0, -0.5, 0, 0], [0, 0, 2, 0]])
+    found = losses.smooth_l1(deltas, torch.zeros(3, 4), 1 / sigma**2)
+    torch.testing.assert_close(found, torch.tensor(wanted))

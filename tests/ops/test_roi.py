@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torchvision.ops import MultiScaleRoIAlign, roi_pool
@@ -102,3 +104,23 @@ def test_the_canonical_level_moves_all_regions():
     region = [torch.tensor([[0.0, 0, 112, 112]])]
     assert Pooler()(maps, region).unique().tolist() == [3]
     assert Pooler(canonical=5)(maps, region).unique().tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("size", "pooled"),
+    [
+        # 9 columns in 6 cells: from floor(1.5 i) to ceil(1.5 (i + 1)), so that every other boundary is shared
+        (6, [1, 2, 4, 5, 7, 8]),
+        # 9 columns in 7 cells: from floor(9 i / 7) to ceil(9 (i + 1) / 7)
+        (7, [1, 2, 3, 5, 6, 7, 8]),
+    ],
+)
+def test_the_cells_of_zf_and_vgg_by_hand(size, pooled):
+    # Columns that count from 0, so that a maximum names the last column of a cell; pixels 0 to 136 with Caffe's end
+    row = {4: torch.arange(12.0).expand(1, 1, 12, 12).contiguous()}
+    region = [torch.tensor([[0.0, 0, 137, 137]])]
+    found = Pooler(size=size, op="pool", ends="inclusive")(row, region)
+    # round(136 / 16) = 8.5, rounded away from zero to column 9: ten columns; one pixel less has nine
+    nine = Pooler(size=size, op="pool", ends="inclusive")(row, [torch.tensor([[0.0, 0, 136, 136]])])
+    assert nine[0, 0, 0].tolist() == pooled
+    assert found[0, 0, 0].tolist() == [math.ceil(10 * (cell + 1) / size) - 1 for cell in range(size)]

@@ -273,3 +273,45 @@ def test_cp_gives_a_file_that_runs_as_the_recipe(capsys, monkeypatch, tmp_path):
     command("recipes", "cp", "resnet/cifar10", "mine.yaml")
     assert recipes.resolve(["mine.yaml"], "resnet-56").config == recipes.resolve(["resnet/cifar10"], "resnet-56").config
     assert "mine.yaml exists already" in command.error("recipes", "cp", "resnet/cifar10", "mine.yaml")
+
+
+# Faster R-CNN, typed from the sheet's Tables 2 to 4, 8 to 10, the journal's 10, and the text.
+FASTER = {
+    "faster_rcnn/voc_zf": {"shared": 59.9, "unshared": 58.7},
+    "faster_rcnn/voc_vgg": {
+        **{"shared": 69.9, "unshared": 68.5, "shared 07+12": 73.2, "joint": 70.0},
+        **{"1 scale, 1 ratio, 128": 65.8, "1 scale, 1 ratio, 256": 66.7, "1 scale, 3 ratios, 128": 68.8},
+        **{"1 scale, 3 ratios, 256": 67.9, "3 scales, 1 ratio": 69.8},
+        **{"lambda 0.1": 67.2, "lambda 1": 68.9, "lambda 100": 69.1},
+        **{"50 proposals": 66.3, "100 proposals": 68.9, "150 proposals": 69.5, "200 proposals": 69.8},
+        **{"500 proposals": 69.8, "1000 proposals": 69.8},
+    },
+    "faster_rcnn/voc12_vgg": {"shared 12": 67.0, "shared 07++12": 70.4},
+    "faster_rcnn/voc_given": {
+        **{"SS": 58.7, "EB": 58.6, "RPN+ZF, 100": 55.1, "RPN+ZF, 300": 56.8, "RPN+ZF, 1000": 56.3},
+        **{"RPN+ZF (no NMS), 6000": 55.2, "RPN+ZF (no cls), 100": 44.6, "RPN+ZF (no cls), 300": 51.4},
+        **{"RPN+ZF (no cls), 1000": 55.8, "RPN+ZF (no reg), 300": 52.1, "RPN+ZF (no reg), 1000": 51.3},
+        **{"RPN+VGG, 300": 59.2, "SS VGG": 68.1, "one-stage, 1 scale": 53.8, "one-stage, 5 scales": 53.9},
+    },
+}
+
+
+@pytest.mark.parametrize("recipe", FASTER)
+def test_faster_r_cnn_s_values_and_the_spread_of_its_five_runs(recipe):
+    rows = {name: row for name, row in recipes.read_card(recipe).rows.items() if not row.quoted and row.judged}
+    assert {name: row.value for name, row in rows.items()} == FASTER[recipe]
+    assert {row.tolerance for row in rows.values()} == {0.8}
+
+
+def test_per_class_figures_have_the_printed_means():
+    """The sheet recomputed them: each table's row means match within 0.05."""
+    found = [row for recipe in FASTER for row in recipes.read_card(recipe).rows.values() if row.by_class]
+    assert len(found) == 11
+    for row in found:
+        assert sum(row.by_class) / 20 == pytest.approx(row.value, abs=0.051), row.place
+
+
+def test_milliseconds_of_a_k40_are_not_judged():
+    for recipe, total in (("faster_rcnn/voc_zf", 59), ("faster_rcnn/voc_vgg", 198)):
+        row = recipes.read_card(recipe).rows["timing"]
+        assert (row.value, row.judged, row.hardware, row.weights_of) == (total, False, "Tesla K40", "shared")

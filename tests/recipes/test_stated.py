@@ -6,10 +6,12 @@ import pytest
 
 from lit_vision.experiment import compose, recipes
 from lit_vision.experiment import names as check
+from lit_vision.models.fast_rcnn import FastRCNN
 from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
 from lit_vision.models.objective import DenseObjective
 from lit_vision.models.retinanet import RetinaNet
-from lit_vision.models.rpn import RPN, ProposalNetwork
+from lit_vision.models.rpn import RPN, Balance, ProposalNetwork
+from lit_vision.models.sliding import SlidingWindows
 from lit_vision.ops.matching import Matcher
 from lit_vision.ops.roi import Pooler
 from lit_vision.ops.sampling import Sampler
@@ -25,7 +27,7 @@ DETECTION = [
 ]
 # What a part is given by the part that makes it, or has nothing to do with how it learns and detects.
 GIVEN = {"self", "num_classes", "channels", "normalise", "weights", "network", "class_names"}
-FREE = {"metrics", "channels_last", "compile", "schedule"}
+FREE = {"metrics", "channels_last", "compile", "schedule", "leave_out", "at_once"}
 PLAIN = {
     "matcher": Matcher,
     "sampler": Sampler,
@@ -33,12 +35,13 @@ PLAIN = {
     "train": Selection,
     "test": Selection,
     "pooler": Pooler,
+    "balance": Balance,
 }
-WHOLE = (RetinaNet, RPN, FasterRCNN, ProposalNetwork, RegionClassifier, DenseObjective)
+WHOLE = (RetinaNet, RPN, FasterRCNN, FastRCNN, SlidingWindows, ProposalNetwork, RegionClassifier, DenseObjective)
 HEADS = {
     "lit_vision.models.heads.dense.DenseHead": {"depth", "prior"},
-    "lit_vision.models.heads.proposal.ProposalHead": {"width"},
-    "lit_vision.models.heads.box.BoxHead": {"width"},
+    "lit_vision.models.heads.proposal.ProposalHead": {"width", "answer"},
+    "lit_vision.models.heads.box.BoxHead": {"width", "dropout"},
 }
 
 

@@ -74,6 +74,16 @@ class Backbone(nn.Module, ABC):
         if above:
             raise InputError(f"{type(self).__name__} cannot be cut: its levels {above} lie above {level}")
 
+    def above(self, level: int) -> nn.Module:
+        """What leads from the map of one level to that of the highest, as one module.
+
+        Raises:
+            InputError: The backbone has no such level, or no part of its own leads on from it.
+        """
+        raise InputError(
+            f"nothing of {type(self).__name__} leads from level {level} to a higher one; it has {sorted(self.channels)}"
+        )
+
     def train(self, mode: bool = True) -> Self:
         """Switch to training, except for the norm layers of frozen levels."""
         super().train(mode)

@@ -85,6 +85,11 @@ class ResNet(Backbone):
         for above in [each for each in self.channels if each > level]:
             del self.stages[str(above)], self.channels[above]
 
+    def above(self, level: int) -> nn.Module:
+        """The stages above a level."""
+        higher = [stage for name, stage in self.stages.items() if int(name) > level]
+        return nn.Sequential(*higher) if level in self.channels and higher else super().above(level)
+
     @classmethod
     def example(cls) -> "ResNet":
         """A residual net of eight layers."""

@@ -1,34 +1,35 @@
-"""Head of Fast R-CNN on a pyramid: two fully connected layers (FPN, Section 4.2)."""
+"""Heads of Fast R-CNN: two fully connected layers (FPN, Section 4.2), the last two of VGG-16 and ZF among them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from torch import Tensor, nn
 
+from lit_vision.models.weights import fully_connected
 
-class BoxHead(nn.Module):
-    """Class scores and class-specific box offsets of pooled regions.
+
+class RegionHead(nn.Module, ABC):
+    """Class scores and class-specific box offsets of pooled regions, from one vector of each region.
 
     Args:
-        channels: Of the pooled features.
-        size: Cells per side of the pooled features.
         num_classes: K; background is a further class, the last one.
-        width: Units of the two hidden layers.
+
+    Attributes:
+        cls: Layer of the K + 1 scores.
+        box: Layer of the 4 (K + 1) offsets. Background has offsets too, which nothing reads: the layer sizes are those
+            of the papers.
     """
 
-    def __init__(self, channels: int, size: int, num_classes: int, width: int = 1024) -> None:
+    cls: nn.Linear
+    box: nn.Linear
+
+    def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.fc1 = nn.Linear(channels * size**2, width)
-        self.fc2 = nn.Linear(width, width)
-        self.relu = nn.ReLU(inplace=True)
-        self.cls = nn.Linear(width, num_classes + 1)
-        # Background has offsets too, which nothing reads: the layer sizes are those of the paper.
-        self.box = nn.Linear(width, 4 * (num_classes + 1))
-        for layer in (self.fc1, self.fc2):
-            # Not in the paper; its authors' code draws uniformly with variance 1 / fan-in ("Xavier").
-            nn.init.kaiming_uniform_(layer.weight, a=1)
-            nn.init.zeros_(layer.bias)
-        for layer, std in ((self.cls, 0.01), (self.box, 0.001)):  # Fast R-CNN, Section 2.3
-            nn.init.normal_(layer.weight, std=std)
-            nn.init.zeros_(layer.bias)
+
+    @abstractmethod
+    def vectors(self, pooled: Tensor) -> Tensor:
+        """What the outputs are computed from, [R, width], of pooled features [R, C, size, size]."""
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Predict for pooled features [R, C, size, size].
@@ -36,5 +37,60 @@ class BoxHead(nn.Module):
         Returns:
             Logits [R, K + 1] and offsets [R, K + 1, 4].
         """
-        hidden = self.relu(self.fc2(self.relu(self.fc1(pooled.flatten(1)))))
+        hidden = self.vectors(pooled)
         return self.cls(hidden), self.box(hidden).unflatten(1, (-1, 4))
+
+    def _end(self, width: int) -> None:
+        """Makes the two output layers on vectors of that width."""
+        self.cls = nn.Linear(width, self.num_classes + 1)
+        self.box = nn.Linear(width, 4 * (self.num_classes + 1))
+
+    def _initialise(self, hidden: Iterable[nn.Linear] = ()) -> None:
+        for layer in hidden:
+            # Not in the paper; its authors' code draws uniformly with variance 1 / fan-in ("Xavier").
+            nn.init.kaiming_uniform_(layer.weight, a=1)
+            nn.init.zeros_(layer.bias)
+        for layer, std in ((self.cls, 0.01), (self.box, 0.001)):  # Fast R-CNN, Section 2.3
+            nn.init.normal_(layer.weight, std=std)
+            nn.init.zeros_(layer.bias)
+
+
+class BoxHead(RegionHead):
+    """Two rectified fully connected layers before the outputs: of 1024 units in FPN, fc6 and fc7 in Faster R-CNN.
+
+    Args:
+        channels: Of the pooled features.
+        size: Cells per side of the pooled features.
+        num_classes: See `RegionHead`.
+        width: Units of the two hidden layers: 1024, or the 4096 of VGG-16 and ZF.
+        dropout: Share of their units that training leaves out; 0.5 behind both in Faster R-CNN on VOC.
+        weights: Classifier that the two layers start from, `IMAGENET1K_V1` for torchvision's VGG-16, or a file.
+
+    Raises:
+        InputError: The weights cannot be found, read or matched.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        num_classes: int,
+        width: int = 1024,
+        dropout: float = 0.0,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__(num_classes)
+        self.fc1 = nn.Linear(channels * size**2, width)
+        self.fc2 = nn.Linear(width, width)
+        self.relu = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(dropout)
+        self._end(width)
+        self._initialise((self.fc1, self.fc2))
+        if weights is not None:
+            fully_connected.load(weights, self.fc1, self.fc2)
+
+    def vectors(self, pooled: Tensor) -> Tensor:
+        """See `RegionHead`."""
+        hidden: Tensor = self.dropout(self.relu(self.fc1(pooled.flatten(1))))
+        hidden = self.dropout(self.relu(self.fc2(hidden)))
+        return hidden
