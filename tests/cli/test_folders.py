@@ -1,6 +1,7 @@
 """What a command may do to a run's folder: nothing while another works there, nothing where it is refused."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -125,8 +126,12 @@ def test_a_figure_that_is_not_finite_is_null(tmp_path):
 
 
 def test_a_full_disk_at_the_claim_is_named(command, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
+    really = os.open
+
+    def full(path, flags, *rest):
+        if flags & os.O_CREAT:
+            raise OSError(28, "No space left on device")
+        return really(path, flags, *rest)
 
     monkeypatch.setattr(durable.os, "open", full)
     assert "the disk is full" in command.error("fit", *SHORT, "--run", "run")

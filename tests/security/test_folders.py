@@ -119,7 +119,7 @@ def test_an_anchor_bomb(attack, foreign, verb):
         ("a: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
         ("a: 2001-99-99\n", "not readable as YAML"),
         ("a: " + "9" * 5000, "is a number beyond 64 bits"),
-        ("# " + "x" * 2_000_000, "larger than 2000000 bytes"),
+        ("# " + "x" * 2_000_000, "more than 2,000,000; no configuration is so large"),
     ],
     ids=["list", "mapping", "deep", "date", "number", "large"],
 )
