@@ -32,9 +32,9 @@ class ImageNet(ImageData):
         root: Folder with `train`, `val` and, for a flat `val`, `ILSVRC2012_devkit_t12`.
         train: Training folder, instead of the root's.
         val: Validation folder, instead of the root's.
-        test: Test folder, instead of the root's; a name alone may be one of the root's folders. ILSVRC's own test images
-            (`ILSVRC2012_test_…`, no class folders) have their labels on the server alone: they are tested where their
-            folder is named here, and the run writes the file to send.
+        test: Test folder, instead of the root's; a name alone may be one of the root's folders. The labels of ILSVRC's
+            own test images (`ILSVRC2012_test_…`, no class folders) are on the server alone: they are tested where
+            their folder is named here, and the run writes the file to send.
         pipeline: None is the ResNet paper's.
         kwargs: See `ImageData`.
     """

@@ -20,7 +20,9 @@ DIGITS = 5  # of figures in the files: beyond those of any table, and a tenth of
 
 
 class Diagnosis(L.Callback):
-    """Writes `diagnosis.json`, `per_image.jsonl` and the pictures in `diagnosis/` after each test pass of images whose labels are here.
+    """Writes `diagnosis.json`, `per_image.jsonl` and the pictures in `diagnosis/` after each test pass.
+
+    Not where a server alone knows the labels.
 
     Detections or logits are what the task's `test_step` returns; a few numbers of each are kept until the end. Rank
     zero computes from what all ranks saw, in the order of the images' numbers, so the files do not depend on the

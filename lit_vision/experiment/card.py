@@ -29,7 +29,6 @@ TESTED_KEYS = (
         "data.pipeline.test",
         "data.pipeline.cap",
         "data.pipeline.short_side",
-        "data.pipeline.crop",
         "data.pipeline.test_crop",
         "data.pipeline.whole",
     ),

@@ -58,7 +58,8 @@ def use(network: nn.Module, statistics: Statistics) -> None:
     """Puts statistics in the place of the moving averages."""
     for name, layer in layers(network).items():
         mean, variance = statistics[name]
-        assert layer.running_mean is not None and layer.running_var is not None
+        assert layer.running_mean is not None
+        assert layer.running_var is not None
         layer.running_mean.copy_(mean)
         layer.running_var.copy_(variance)
 

@@ -1,7 +1,7 @@
 """The first part of every model: uint8 pixels in, centred float32 out, so that a checkpoint carries its own mean."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +23,14 @@ class Normalise(nn.Module):
         mean: Three numbers, or a tensor [3, 1, 1] or [3, H, W], in 0..1.
         std: Likewise, positive. 1/255 leaves pixels in 0..255.
 
+    Attributes:
+        of_any_size: Buffers whose height and width a checkpoint's file decides.
+
     Raises:
         InputError: The values have another shape, or lie outside their range.
     """
 
-    any_shape = ("mean", "std")  # what a checkpoint's values may differ in: see `_load_from_state_dict`
+    of_any_size: ClassVar = ("mean", "std")
     mean: Tensor
     std: Tensor
     scale: Tensor

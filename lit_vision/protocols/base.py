@@ -14,7 +14,6 @@ from lit_vision.models.detector import Detector
 from lit_vision.ops import probability
 from lit_vision.types import Detections
 
-
 TrainingImages = Callable[[nn.Module, int, int], Iterable[Tensor]]
 """Gives this process's share of a fixed choice of training images for a network: so many, in batches of so many."""
 
@@ -29,7 +28,7 @@ class Protocol:
 
     alters: str = ""
 
-    def begin(self, network: nn.Module, training: TrainingImages) -> None:  # noqa: B027
+    def begin(self, network: nn.Module, training: TrainingImages) -> None:
         """Called before each pass over a split, by all processes; most protocols need nothing.
 
         Args:

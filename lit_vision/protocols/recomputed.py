@@ -63,9 +63,7 @@ class Recomputed(ClassProtocol):
         evaluated = copy.deepcopy(network).eval()
         # The precision of a test may be lower; statistics are too few numbers to save there.
         with torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
-            mine = [
-                batch_statistics.measure(evaluated, views) for views in training(network, self.images, self.batch)
-            ]
+            mine = [batch_statistics.measure(evaluated, views) for views in training(network, self.images, self.batch)]
         everybody_s = _in_order(distributed.gather_everywhere(mine))
         batch_statistics.use(evaluated, batch_statistics.average(everybody_s))
         self._copies[network] = evaluated

@@ -166,22 +166,19 @@ def refuse_other_classes(theirs: Sequence[str] | None, ours: Sequence[str], path
 
 
 def refuse_other_network(state: Mapping[str, Tensor], model: nn.Module, path: str) -> None:
-    """Checks that weights belong to a network: every name, and every shape unless any fits (`Normalise`).
+    """Checks that weights belong to a network: every name, every shape.
+
+    Height and width of what a module calls `of_any_size` are the file's to decide: it may hold a mean image.
 
     Raises:
         InputError: Names the first parameter that is missing, unknown or of another shape.
     """
-    own = model.state_dict()
-    free = [
-        f"{prefix}.{name}" if prefix else name
-        for prefix, part in model.named_modules()
-        for name in getattr(part, "any_shape", ())
-    ]
+    own, of_any_size = model.state_dict(), _of_any_size(model)
     told = next(
         (
             f"{name} is {list(state[name].shape)} there and {list(value.shape)} here"
             for name, value in own.items()
-            if name in state and name not in free and state[name].shape != value.shape
+            if name in state and not _fits(state[name], value, name in of_any_size)
         ),
         None,
     )
@@ -195,6 +192,18 @@ def refuse_other_network(state: Mapping[str, Tensor], model: nn.Module, path: st
             f"--ckpt_path {path} is of another network: {told};\n"
             "leave --config and the options of model out, and the file's own network is built"
         )
+
+
+def _of_any_size(model: nn.Module) -> set[str]:
+    """Names of the values whose height and width a file decides."""
+    parts = model.named_modules()
+    return {f"{name}.{value}".lstrip(".") for name, part in parts for value in getattr(part, "of_any_size", ())}
+
+
+def _fits(theirs: Tensor, ours: Tensor, any_size: bool) -> bool:
+    if any_size:
+        return theirs.ndim == ours.ndim and theirs.shape[:-2] == ours.shape[:-2]
+    return theirs.shape == ours.shape
 
 
 def _refuse_without(content: Content, path: str, keys: Sequence[str]) -> None:

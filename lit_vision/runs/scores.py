@@ -1,4 +1,4 @@
-"""What evaluation servers said of a run's detections: `scores.json` in its folder. No torch here.
+"""What evaluation servers said of what a run has found: `scores.json` in its folder. No torch here.
 
 {"test-dev": {"figures": {"test/ap": 35.5}, "date": "2026-11-30", "source": "…"}}
 """

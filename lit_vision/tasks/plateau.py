@@ -58,7 +58,7 @@ class Plateau(LRScheduler):
             )
         figures.check(monitor, "model.schedule.monitor")
         if not monitor.startswith("val/"):
-            raise InputError(f"model.schedule.monitor is {monitor}; it must be a figure of validation, such as val/error")
+            raise InputError(f"model.schedule.monitor is {monitor}; name a figure of validation, such as val/error")
         self.patience = patience
         self.interval = interval
         self.threshold = threshold

@@ -1,4 +1,4 @@
-"""`lit-vision score`: what an evaluation server said of a run's detections. Imports no torch."""
+"""`lit-vision score`: what an evaluation server said of what a run has found. Imports no torch."""
 
 import math
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("lit-vision score", description="Notes what an evaluation server said of a run's detections.")
+    parser = Parser("lit-vision score", description="Notes what an evaluation server said of what a run has found.")
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument("figures", nargs="+", metavar="METRIC=VALUE", help="for example test/ap=35.5, in percent")
     parser.add_argument("--server", required=True, help=" or ".join(cards.SPLITS_OF_SERVERS))

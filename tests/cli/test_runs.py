@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_vision import inference
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.experiment import yamlio
 from lit_vision.runs import folder as runs
@@ -212,3 +213,32 @@ def test_card_and_configuration_are_saved_whole(command, only_run):
     assert saved["data"]["init_args"]["batch_size"] == 64
     assert saved["data"]["init_args"]["eval_batch_size"] == 250  # defaults too
     assert saved["model"]["init_args"]["optimizer"]["init_args"]["weight_decay"] == 1e-4
+
+
+MEAN_IMAGE = (
+    "--data.pipeline",
+    "{class_path: lit_vision.data.pipelines.small.SmallImages, "
+    "init_args: {pad: 1, flip: false, size: 8, mean: pixel, std: null}}",
+)
+
+
+def test_a_run_with_a_mean_image_goes_on_and_is_tested_and_predicts(command, only_run):
+    """Its checkpoint holds an image where a fresh network holds three numbers."""
+    command("fit", *TINY, *MEAN_IMAGE, "--trainer.max_steps", "4", "--run", "first")
+    last = "first/checkpoints/last.ckpt"
+    command("fit", *TINY, *MEAN_IMAGE, "--ckpt_path", last, "--run", "second")
+    value = json.loads(Path("first/result.json").read_text())["value"]
+    assert f"test/error   {value:.2f}" in command("test", "--ckpt_path", last)
+    image = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    predictor = inference.load(last)
+    assert list(predictor.net.normalise.mean.shape) == [3, 8, 8]
+    assert len(next(iter(predictor.predict(image))).classes) == 5
+
+
+def test_a_mean_of_two_colours_is_no_mean(command):
+    command("fit", *TINY, "--run", "run")
+    content = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+    content["state_dict"]["network.normalise.mean"] = torch.zeros(2, 8, 8)
+    torch.save(content, "other.ckpt")
+    told = "is of another network: network.normalise.mean is [2, 8, 8] there and [3, 1, 1] here"
+    assert told in command.error("test", "--ckpt_path", "other.ckpt")

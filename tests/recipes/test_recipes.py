@@ -20,11 +20,22 @@ DERIVE = "python tests/golden/derive.py"
 
 # The papers' numbers, typed a second time from the fact sheets.
 TABLE_6 = {"resnet-20": 8.75, "resnet-32": 7.51, "resnet-44": 7.17, "resnet-56": 6.97, "resnet-1202": 7.93}
+TABLES_2_AND_3 = {
+    **{"plain-18": 27.94, "resnet-18": 27.88, "plain-34": 28.54, "resnet-34 A": 25.03, "resnet-34 B": 24.52},
+    **{"resnet-34 C": 24.19, "resnet-50": 22.85, "resnet-101": 21.75, "resnet-152": 21.43},
+}
+TABLE_3_TOP_5 = {
+    **{"plain-34": 10.02, "resnet-34 A": 7.76, "resnet-34 B": 7.46, "resnet-34 C": 7.4},
+    **{"resnet-50": 6.71, "resnet-101": 6.05, "resnet-152": 5.71},
+}
+TABLE_4 = {"resnet-34 B": 21.84, "resnet-34 C": 21.53, "resnet-50": 20.74, "resnet-101": 19.87, "resnet-152": 19.38}
+TABLE_4_TOP_5 = {"resnet-34 B": 5.71, "resnet-34 C": 5.6, "resnet-50": 5.25, "resnet-101": 4.6, "resnet-152": 4.49}
 # A centre crop is not judged by Tables 2 and 3, which are 10-crop: the authors' README has 1-crop values of three nets.
 ONE_CROP = {"resnet-50": 24.7, "resnet-101": 23.6, "resnet-152": 23.0}
 ONE_CROP_TOP_5 = {"resnet-50": 7.8, "resnet-101": 7.1, "resnet-152": 6.7}
 PUBLIC_CIFAR = {"resnet-20": 8.27, "resnet-32": 7.37, "resnet-44": 6.90, "resnet-56": 6.61, "resnet-110": 6.32}
 TORCHVISION = {"resnet-18": 30.24, "resnet-34": 26.69, "resnet-50": 23.87, "resnet-101": 22.63, "resnet-152": 21.69}
+TORCHVISION |= {"vgg-16": 28.41}
 
 
 def derive():
@@ -65,7 +76,6 @@ def test_marks_are_as_derived():
     ("recipe", "expected"),
     [
         ("resnet/cifar10", TABLE_6 | {"resnet-110": 6.61}),
-        ("resnet/imagenet", ONE_CROP),
         ("verify/imagenet", TORCHVISION),
         ("verify/cifar10", PUBLIC_CIFAR),
     ],
@@ -73,17 +83,66 @@ def test_marks_are_as_derived():
 def test_values_are_the_papers_or_the_named_source_s(recipe, expected):
     card = recipes.read_card(recipe)
     rows = {name: row for name, row in card.rows.items() if row.value is not None and not row.quoted}
-    assert {name: row.value for name, row in rows.items()} == expected
-    assert {row.source == "paper" for row in rows.values()} == {recipe == "resnet/cifar10"}
+    ours = {name: row for name, row in rows.items() if (row.source == "paper") == (recipe == "resnet/cifar10")}
+    assert {name: row.value for name, row in ours.items()} == expected
+    assert set(rows) - set(ours) == ({"vgg-16 ten crop"} if recipe == "verify/imagenet" else set())
+
+
+def imagenet_rows(ending):
+    """Rows of resnet/imagenet that test a training by the protocol of a table, by the training's name."""
+    rows = recipes.read_card("resnet/imagenet").rows
+    return {name.removesuffix(ending): row for name, row in rows.items() if name.endswith(ending) and not row.quoted}
 
 
 def test_centre_crops_have_the_authors_one_crop_values():
-    rows = recipes.read_card("resnet/imagenet").rows
+    rows = {name: row for name, row in recipes.read_card("resnet/imagenet").rows.items() if row.trains}
+    assert {name: row.value for name, row in rows.items() if row.value} == ONE_CROP
     assert {name: row.also["test/error5"] for name, row in rows.items() if row.also} == ONE_CROP_TOP_5
     assert {rows[name].source for name in ONE_CROP} == {"KaimingHe/deep-residual-networks, README"}
     others = [row for name, row in rows.items() if name not in ONE_CROP]
-    assert len(others) == 6
-    assert all("by 10-crop" in row.claim and row.value is None for row in others)
+    assert len(others) == 8
+    assert all(row.claim for row in others)
+
+
+def test_tables_2_to_4_of_resnet_are_tests_of_one_training_each():
+    ten, dense = imagenet_rows(" 10-crop"), imagenet_rows(" dense")
+    assert {name: row.value for name, row in ten.items()} == TABLES_2_AND_3
+    assert {name: row.also["test/error5"] for name, row in ten.items() if row.also} == TABLE_3_TOP_5
+    assert {name: row.value for name, row in dense.items()} == TABLE_4
+    assert {name: row.also["test/error5"] for name, row in dense.items()} == TABLE_4_TOP_5
+    assert all(row.weights_of == name for found in (ten, dense) for name, row in found.items())
+    views = {row.set["protocol"]["init_args"]["of"]["class_path"].rpartition(".")[2] for row in ten.values()}
+    assert views == {"TenCrop"}
+    scales = [row.set["protocol"]["init_args"]["of"]["init_args"]["scales"] for row in dense.values()]
+    assert scales == [[224, 256, 384, 480, 640]] * 5
+
+
+def test_the_ensemble_of_table_5_is_for_the_server():
+    rows = recipes.read_card("resnet/imagenet").rows
+    assert (rows["ensemble"].value, rows["ensemble"].split, len(rows["ensemble"].members)) == (3.57, "server", 6)
+    assert [member.row for member in rows["ensemble"].members].count("resnet-152") == 2
+    assert rows["ensemble on val"].members == rows["ensemble"].members
+
+
+# In the paper's order; top-5 where no top-1 error is printed.
+OTHERS = {
+    **{"VGG-16 10-crop": (28.07, 9.33), "GoogLeNet 10-crop": (9.15,), "PReLU-net 10-crop": (24.27, 7.38)},
+    **{
+        "VGG (ILSVRC'14) single": (8.43,),
+        "GoogLeNet (ILSVRC'14) single": (7.89,),
+        "VGG (arXiv v5) single": (24.4, 7.1),
+    },
+    **{"PReLU-net single": (21.59, 5.71), "BN-inception single": (21.99, 5.81), "VGG (ILSVRC'14) ensemble": (7.32,)},
+    **{"GoogLeNet (ILSVRC'14) ensemble": (6.66,), "VGG (v5) ensemble": (6.8,), "PReLU-net ensemble": (4.94,)},
+    "BN-inception ensemble": (4.82,),
+}
+
+
+def test_what_resnet_s_tables_print_of_others():
+    rows = {name: row for name, row in recipes.read_card("resnet/imagenet").rows.items() if row.quoted}
+    assert {name: (row.value, *row.also.values()) for name, row in rows.items()} == OTHERS
+    assert list(rows) == list(OTHERS)
+    assert all((row.metric == "test/error5") == (len(OTHERS[name]) == 1) for name, row in rows.items())
 
 
 def test_what_a_card_calls_the_paper_s_stands_in_a_table():
@@ -166,7 +225,10 @@ def test_no_value_that_no_paper_prints_stands_under_the_paper_s(capsys):
     lines = Command(capsys)("recipes", "ls").splitlines()
     column, other = lines[0].index("paper's value"), lines[0].index("other value")
     shown = {(line.split("  ")[0], line[column:other].strip()) for line in lines[1:]}
-    assert {value for recipe, value in shown if recipe.startswith(("verify/", "quickstart/", "claims/"))} == {"-"}
+    vgg = ("verify/imagenet", "28.07")  # the one line of the papers that is a test of weights from elsewhere
+    assert vgg in shown
+    others = {value for recipe, value in shown - {vgg} if recipe.startswith(("verify/", "quickstart/", "claims/"))}
+    assert others == {"-"}
     assert ("rectifiers/variance", "-") in shown
     digits = next(line for line in lines if line.startswith("quickstart/digits "))
     assert digits[other:].startswith("1.5 (tolerance 1.5) (the project's own bound of 3 %")

@@ -27,15 +27,8 @@ CUT = (
     *("--trainer.accelerator", "cpu"),
 )
 PHOTOS = (
-    *(
-        "--data.pipeline",
-        "lit_vision.data.pipelines.photos.paper",
-        "--data.pipeline.low",
-        "36",
-        "--data.pipeline.high",
-        "48",
-    ),
-    *("--data.pipeline.crop", "32", "--data.pipeline.short_side", "36"),
+    *("--data.pipeline.low", "36", "--data.pipeline.high", "48", "--data.pipeline.crop", "32"),
+    *("--data.pipeline.short_side", "36"),
 )
 
 # Maps of the rectifier networks have to hold the bins of their SPP: 6 cells for the small nets, 7 for the large ones.
@@ -56,7 +49,7 @@ RECTIFIERS = {"rectifiers/small": SMALL, "rectifiers/large": LARGE}
 
 BY_DEFAULT = {
     "resnet/cifar10": ("resnet-20", "plain-20", "resnet-110", "resnet-20 on 45k"),
-    "resnet/imagenet": ("plain-18", "resnet-34 C", "resnet-50"),
+    "resnet/imagenet": ("plain-18", "resnet-34 C", "resnet-50 by plateau"),
     "rectifiers/small": ("PReLU, channel-wise", "14 layers, Xavier"),
     "rectifiers/large": (),  # a minute each
 }

@@ -12,7 +12,7 @@ import yaml
 from lit_vision.experiment import recipes, yamlio
 from lit_vision.sweeps import command, definition, mark, points
 from tests.cli.conftest import TINY, Command
-from tests.recipes import test_detection_twins, test_twins
+from tests.recipes import test_detection_twins, test_protocol_rows, test_twins
 from tests.sweeps import fake_agent
 from tests.twins import cifar, coco, imagenet
 
@@ -27,13 +27,16 @@ FORMATS.checks("integer")(lambda value: isinstance(value, int))
 # Options that cut a sweep's trials down to the twin of their data. Public weights have no twin (`verify_…`), and
 # `own_boxes` has a real data set of its own.
 TINY_DETECTION = (*test_detection_twins.CUT, *test_detection_twins.UNFROZEN)
+TESTED = (*test_protocol_rows.MEASURED, *test_protocol_rows.TEN_CROP)
 HEAVY = {
     "cifar10_augmentation": test_twins.CUT,
     "cifar10_backbone": test_twins.CUT,
     "cifar10_optimizer": test_twins.CUT,
     "resnet_figure6": test_twins.CUT,
     "resnet_table6": test_twins.CUT,
-    "resnet_tables2_3": (*test_twins.PHOTOS, *test_twins.CUT),
+    "resnet_tables2_3": (*test_twins.PHOTOS, *test_twins.CUT, *TESTED),
+    "rectifiers_table1": (*test_twins.CUT, *test_twins.SMALL),
+    "rectifiers_table2": (*test_twins.CUT, *test_twins.SMALL),
     "fpn_depth": TINY_DETECTION,
     "retinanet_depth": TINY_DETECTION,
     "retinanet_table1e": TINY_DETECTION,
@@ -104,18 +107,27 @@ def test_the_fake_agent_fills_in_every_macro():
     assert fake_agent.expand({"program": "train.py"}, {"lr": 1})[-2:] == ["train.py", "--lr=1"]
 
 
+def trainings(recipe, row):
+    """The rows whose training gives a row its weights: itself, the row it tests, or its members."""
+    entry = recipes.read_card(recipe).rows[row]
+    if entry.members:
+        return {(member.recipe or recipe, member.row) for member in entry.members}
+    other, parent = entry.parent
+    return {(other or recipe, parent or row)}
+
+
 def test_every_table_of_a_paper_is_swept_whole():
-    """A grid over `row` names rows of its recipe, and no row with a paper's number is left out."""
+    """A grid over `row` names rows of its recipe, and the training of no row with a paper's number is left out."""
     swept = set()
     for file in FILES:
         for values in [point.values for point in points.enumerate_all(definition.load(file)) if "row" in point.values]:
             words = arguments(file, values)
             recipe = values.get("config") or words[words.index("--config") + 1]
-            swept.add((recipe, values["row"]))
-    printed = {(recipe, row) for recipe, _, row, entry in recipes.every_row() if entry.value is not None}
-    printed -= {(recipe, row) for recipe, _, row, entry in recipes.every_row() if entry.quoted}
+            swept |= trainings(recipe, values["row"])
+    printed = [row for row in recipes.every_row() if row[-1].value is not None and not row[-1].quoted]
+    needed = {training for recipe, _, row, _ in printed for training in trainings(recipe, row)}
     alone = {("fpn/rpn_coco", "1c FPN"), ("quickstart/digits", "digits")}  # the only such row of its recipe
-    assert printed - swept == alone
+    assert needed - swept == alone
 
 
 def test_two_points_of_the_quickstart_run_under_wandb_s_agent(capsys, monkeypatch, tmp_path):
@@ -157,7 +169,7 @@ def test_wandb_s_own_keys_are_ignored(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*HEAVY, "rectifiers_variance"])
+@pytest.mark.parametrize("name", [*HEAVY, "rectifiers_table3", "rectifiers_variance"])
 def test_two_points_run_on_the_twin_of_their_data(capsys, monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
     options = [*HEAVY.get(name, ()), *_data(name, monkeypatch, tmp_path)]
@@ -174,9 +186,9 @@ def test_two_points_run_on_the_twin_of_their_data(capsys, monkeypatch, tmp_path,
 def _data(name, monkeypatch, tmp_path):
     if name.startswith(("cifar10", "resnet_figure6", "resnet_table6")):
         return "--data.root", str(cifar.install(monkeypatch, tmp_path / "twin"))
-    if name == "resnet_tables2_3":
+    if name in ("resnet_tables2_3", "rectifiers_table1", "rectifiers_table2"):
         return "--data.root", str(imagenet.class_folders(tmp_path / "twin"))
-    if name == "rectifiers_variance":
+    if name in ("rectifiers_table3", "rectifiers_variance"):
         return ()
     root = coco.write(tmp_path / "twin")
     named = [{"id": number, "name": text} for number, text in coco.COCO_CATEGORIES]

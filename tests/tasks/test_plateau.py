@@ -88,7 +88,7 @@ def test_a_reloaded_schedule_continues_identically(cut, tmp_path):
         ({"interval": 0}, "model.schedule.interval is 0; it must be at least 1"),
         ({"gamma": 1.0}, "model.schedule.threshold is 0 and gamma is 1;"),
         ({"monitor": "val/eror"}, "model.schedule.monitor: nothing logs 'val/eror'; did you mean 'val/error'?"),
-        ({"monitor": "test/error"}, "model.schedule.monitor is test/error; it must be a figure of validation"),
+        ({"monitor": "test/error"}, "model.schedule.monitor is test/error; name a figure of validation"),
     ],
 )
 def test_numbers_that_mean_nothing_are_refused(options, message):
@@ -105,8 +105,7 @@ def command(capsys, monkeypatch, tmp_path):
 
 # No validation makes a progress of 100 points: the rate falls after the second one and each one after it.
 STUCK = (
-    "{class_path: lit_vision.tasks.plateau.Plateau, "
-    "init_args: {patience: 1, interval: 2, threshold: 100, monitor: %s}}"
+    "{class_path: lit_vision.tasks.plateau.Plateau, init_args: {patience: 1, interval: 2, threshold: 100, monitor: %s}}"
 )
 
 

@@ -24,9 +24,9 @@ _VERSION = 1  # of how it is measured: kept images of another one are not used
 class MeanImage:
     """The average of all training images, each resized to a short side and cropped in the centre.
 
-    The paper says that the per-pixel mean is subtracted, not of what: here it is of the smallest training scale, without
-    mirroring and colour noise. One pass over the training images, added up exactly in whole numbers, so that threads
-    and their order change nothing; it is kept in the cache (`data.fetch.cache`) by the names and sizes of the files.
+    The paper says that the per-pixel mean is subtracted, not of what: here it is of the smallest training scale,
+    without mirroring and colour noise. One pass over the training images, added up exactly in whole numbers, so that
+    threads and their order change nothing; it is kept in the cache (`data.fetch.cache`) by names and sizes of files.
 
     Args:
         short_side: Short side in pixels.

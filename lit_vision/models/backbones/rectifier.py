@@ -68,7 +68,7 @@ def _large(depth: int, widths: Sequence[int], frozen_levels: Sequence[int]) -> C
 
 def _small(last: int, frozen_levels: Sequence[int]) -> Chain:
     """For 224 pixels: 109 cells, 36, and 18."""
-    stages = {
+    stages: dict[int, list[nn.Module]] = {
         1: [conv(3, 64, 7, stride=2, padding=0)],
         3: [nn.MaxPool2d(3, 3), *_alternating(64, 128, 4)],
         4: [nn.MaxPool2d(2, 2), *_alternating(128, 256, last)],

@@ -76,7 +76,7 @@ class SPP(ClassHead):
         sizes = [self.channels * count**2 for count in self.bins]
         for count, weight in zip(self.bins, torch.split(self.fc1.layer.weight, sizes, 1), strict=True):
             side, stride = bin_of(self.window, count)
-            kernel = weight.unflatten(1, (self.channels, count, count))
+            kernel = weight.reshape(-1, self.channels, count, count)
             sums.append(F.conv2d(F.max_pool2d(maps, side, 1), kernel, dilation=stride)[:, :, :height, :width])
         hidden = self.fc1.act(sum(sums[1:], sums[0]) + self.fc1.layer.bias[:, None, None])  # type: ignore[index]
         hidden = self.fc2.act(_pointwise(hidden, self.fc2.layer))
