@@ -569,10 +569,10 @@ The error curves of Figure 6 are those of [CIFAR-10 (JPEG)](cifar10_jpeg.md), fi
 The signals are of plain-56 as its recipe starts, on 128 test images of CIFAR-10 (JPEG): the norm of the gradient grows
 by {growth:.0f} % per layer on its way back, and does not vanish.
 
-Figures 1 and 7 are of five nets, each trained once for 150 iterations of 64 handwritten digits (8 pixels), the rate divided by
-10 at 100 and 130. The deeper plain net errs more, as in the paper. Of 20 and of 56 layers the residual net responds less
-than the plain one in most layers ({weaker}), as in the paper; but here responses grow with the depth of residual nets,
-which so short a training cannot decide.
+Figures 1 and 7 are of five nets, each trained once for 150 iterations of 64 handwritten digits (8 pixels), the rate
+divided by 10 at 100 and 130. The deeper plain net errs more, as in the paper. Of 20 and of 56 layers the residual net
+responds less than the plain one in most layers ({weaker}), as in the paper. But here responses grow with the depth of
+residual nets: so short a training decides nothing.
 
 ```
 lit-vision fit --config resnet/cifar10 --row plain-20 --data lit_vision.data.digits.Digits --data.batch_size 64 \\
