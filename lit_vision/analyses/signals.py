@@ -53,7 +53,7 @@ class Signals(Analysis):
         if not recorder.sums:
             raise InputError(f"analysis Signals looks at 3x3 convolutions, and {type(network).__name__} has none")
         loss = F.cross_entropy(scores, batch.targets.to(scores.device))
-        weights = [network.get_submodule(name).weight for name in recorder.sums]
+        weights = [network.get_parameter(f"{name}.weight") for name in recorder.sums]
         gradients = torch.autograd.grad(loss, weights)
         return {
             "variance": np.array(list(recorder.deviations().values())) ** 2,
