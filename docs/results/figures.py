@@ -57,6 +57,8 @@ def draw():
     for entry in read():
         recipe, _, row = entry["of"].partition(": ")
         analysis = build.part(Analysis, recipes.read_card(recipe).rows[row].analysis)
+        if entry["changed"] and isinstance(analysis, Curves):
+            analysis.limits = None  # the paper's are of whole trainings
         arrays = {name: np.array(values) for name, values in entry["arrays"].items()}
         figures = {name.removeprefix("analysis/"): value for name, value in entry["figures"].items()}
         title = f"{recipe}, {row}" + (" (stand-in)" if entry["changed"] else "")

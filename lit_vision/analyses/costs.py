@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lit_vision.analyses.base import Analysis, Findings, Subject, only
 from lit_vision.errors import InputError
@@ -56,6 +57,7 @@ class Costs(Analysis):
         figure = Figure(figsize=(6.4, 3.6), layout="constrained")
         axes = figure.subplots()
         axes.bar(range(1, len(values) + 1), values)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("layer, in the order of execution")
         axes.set_ylabel("million multiply-adds")
         axes.grid(axis="y", alpha=0.3)

@@ -53,7 +53,7 @@ class Signals(Analysis):
         if not recorder.sums:
             raise InputError(f"analysis Signals looks at 3x3 convolutions, and {type(network).__name__} has none")
         loss = F.cross_entropy(scores, batch.targets.to(scores.device))
-        weights = [network.get_submodule(name).weight for name in recorder.sums]
+        weights = [network.get_parameter(f"{name}.weight") for name in recorder.sums]
         gradients = torch.autograd.grad(loss, weights)
         return {
             "variance": np.array(list(recorder.deviations().values())) ** 2,
@@ -61,16 +61,18 @@ class Signals(Analysis):
         }
 
     def draw(self, findings: Findings, title: str) -> Figure:
-        """Variance above, gradients below, by layer; both by powers of ten."""
+        """Variance above; gradients below, by powers of ten."""
         figure = Figure(figsize=(6.4, 5.0), layout="constrained")
         panels = figure.subplots(2, 1, sharex=True)
         for axes, name, label in zip(
             panels, ("variance", "gradient"), ("variance of the response", "norm of the gradient"), strict=True
         ):
             for row, values in findings.series(name).items():
-                axes.semilogy(range(1, len(values) + 1), values, marker=".", label=row)
+                axes.plot(range(1, len(values) + 1), values, marker=".", label=row)
             axes.set_ylabel(label)
             axes.grid(alpha=0.3)
+        panels[0].set_ylim(bottom=0)
+        panels[1].set_yscale("log")
         panels[1].set_xlabel("layer index")
         if len(findings.series("variance")) > 1:
             panels[0].legend()

