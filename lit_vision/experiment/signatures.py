@@ -43,18 +43,23 @@ def mapping_of(path: str, parameter: str) -> str | None:
     if found is None or annotation is None:
         return None
     owner = next((each for each in _lineage(found) if _says(each, annotation)), found)
-    kind = annotation.left if isinstance(annotation, ast.BinOp) and _is_none(annotation.right) else annotation
-    meant = owner.meant_by(kind)
-    ours = meant is not None and isinstance(meant.node, ast.ClassDef) and meant.module.startswith("lit_vision.")
-    return meant.path if meant and ours and not is_abstract(meant.path) else None
+    meant = [found for kind in _kinds(annotation) if (found := owner.meant_by(kind)) and _is_class_of_ours(found)]
+    return next((each.path for each in meant if not is_abstract(each.path)), None)
 
 
 def _says(owner: Definition, annotation: ast.expr) -> bool:
     return any(node is annotation for node in ast.walk(owner.node))
 
 
-def _is_none(annotation: ast.expr) -> bool:
-    return isinstance(annotation, ast.Constant) and annotation.value is None
+def _kinds(annotation: ast.expr) -> list[ast.expr]:
+    """What a union may be, `A | B | None`, from left to right."""
+    if isinstance(annotation, ast.BinOp):
+        return [*_kinds(annotation.left), *_kinds(annotation.right)]
+    return [annotation]
+
+
+def _is_class_of_ours(found: Definition) -> bool:
+    return isinstance(found.node, ast.ClassDef) and found.module.startswith("lit_vision.")
 
 
 @functools.cache

@@ -75,6 +75,7 @@ def of(experiment: Experiment) -> list[Stage]:
     """
     content = experiment.config.get(SECTION)
     if not content:
+        experiment.config.pop(SECTION, None)  # a row may set none: it is an ordinary training
         return []
     source = experiment.source_of(SECTION)
     found: list[Stage] = typed.build(list[Stage], content, SECTION, source)
