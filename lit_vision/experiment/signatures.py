@@ -44,7 +44,7 @@ def mapping_of(path: str, parameter: str) -> str | None:
         return None
     owner = next((each for each in _lineage(found) if _says(each, annotation)), found)
     meant = [found for kind in _kinds(annotation) if (found := owner.meant_by(kind)) and _is_class_of_ours(found)]
-    return next((each.path for each in meant if not is_abstract(each.path)), None)
+    return None if len(meant) != 1 or is_abstract(meant[0].path) else meant[0].path
 
 
 def _says(owner: Definition, annotation: ast.expr) -> bool:

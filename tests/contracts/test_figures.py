@@ -20,6 +20,7 @@ from lit_vision.analyses.responses import Responses
 from lit_vision.analyses.shapes import Shapes
 from lit_vision.analyses.signals import Signals
 from lit_vision.analyses.slopes import Slopes
+from lit_vision.analyses.timing import Timing
 from lit_vision.errors import InputError
 from lit_vision.experiment import card, figures
 from lit_vision.metrics.coco import CocoAP
@@ -34,7 +35,7 @@ from lit_vision.tasks.classification import Classification
 from lit_vision.tasks.detection import Detection
 from lit_vision.tasks.signal import SignalPropagation
 from lit_vision.types import Batch
-from tests.analyses import subjects, test_recall, test_slopes
+from tests.analyses import subjects, test_recall, test_slopes, test_timing
 
 
 def declared(name, group):
@@ -86,6 +87,7 @@ ANALYSES = {
     Shapes: (Shapes([torch.nn.ReLU(), torch.nn.PReLU()]), lambda: classifiers("a")),
     Signals: (Signals(), lambda: classifiers("a")),
     Slopes: (Slopes(), lambda: [test_slopes.subject("prelu")]),
+    Timing: (Timing(images=1, warmup=0), lambda: [test_timing.subject(test_timing.Costly(lambda _: None), 1)]),
 }
 
 
