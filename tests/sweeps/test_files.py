@@ -1,6 +1,8 @@
 """The sweep files: W&B's schema accepts them, its agent's macros give command lines that this program understands."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -8,9 +10,11 @@ import pytest
 import yaml
 
 from lit_vision.experiment import recipes, yamlio
-from lit_vision.sweeps import command, definition, points
+from lit_vision.sweeps import command, definition, mark, points
+from tests.cli.conftest import TINY, Command
 from tests.recipes import test_detection_twins, test_protocol_rows, test_twins
 from tests.sweeps import fake_agent
+from tests.twins import cifar, coco, imagenet
 
 FILES = sorted(definition.folder().glob("*.yaml"))
 SCHEMA = json.loads((Path(__file__).parent / "wandb_schema.json").read_text())
@@ -120,3 +124,75 @@ def test_every_table_of_a_paper_is_swept_whole():
             swept |= trainings(recipe, values["row"])
     printed = [row for row in recipes.every_row() if row[-1].value is not None and not row[-1].quoted]
     needed = {training for recipe, _, row, _ in printed for training in trainings(recipe, row)}
+    alone = {("fpn/rpn_coco", "1c FPN"), ("quickstart/digits", "digits")}  # the only such row of its recipe
+    assert needed - swept == alone
+
+
+def test_two_points_of_the_quickstart_run_under_wandb_s_agent(capsys, monkeypatch, tmp_path):
+    """With what W&B's agent puts in the environment: the run takes the id it was given, and knows its sweep."""
+    file = definition.folder() / "digits.yaml"
+    for number, values in enumerate(two_points(file)):
+        folder, run_id = tmp_path / str(number), f"run{number}"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        for name, text in fake_agent.environment(run_id, "sweep7", folder, values).items():
+            monkeypatch.setenv(name, text)
+        monkeypatch.delenv("LIT_VISION_RUN", raising=False)
+        Command(capsys)(*arguments(file, values), *TINY[2:])
+        (state,) = folder.rglob("run.json")
+        written, result = json.loads(state.read_text()), json.loads((state.parent / "result.json").read_text())
+        assert written["wandb_id"] == run_id
+        assert written["sweep"] == result["sweep"] == {"name": "sweep7", "trial": run_id, "parameters": values}
+        assert result["changed"]["model.optimizer.lr"] == values["model.optimizer.lr"]
+
+
+def test_the_command_line_that_wandb_s_agent_runs_exists():
+    words = fake_agent.expand(content(definition.folder() / "digits.yaml"), {}, interpreter=sys.executable)
+    done = subprocess.run([*words[:4], "--help"], check=True, capture_output=True, text=True)
+    assert "lit-vision sweep run FILE" in done.stdout
+
+
+def test_a_run_outside_of_a_sweep_says_nothing(monkeypatch):
+    for name in ("LIT_VISION_SWEEP", "WANDB_SWEEP_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert mark.read() == {}
+
+
+def test_wandb_s_own_keys_are_ignored(tmp_path, monkeypatch):
+    for name, text in fake_agent.environment("r", "s", tmp_path, {"a.b": 1}).items():
+        monkeypatch.setenv(name, text)
+    assert mark.read() == {"sweep": {"name": "s", "trial": "r", "parameters": {"a.b": 1}}}
+    known = recipes.resolve(["quickstart/digits"], None, [("_wandb", {}), ("wandb_version", 1)])
+    assert known.config == recipes.resolve(["quickstart/digits"]).config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*HEAVY, "rectifiers_variance"])
+def test_two_points_run_on_the_twin_of_their_data(capsys, monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    options = [*HEAVY.get(name, ()), *_data(name, monkeypatch, tmp_path)]
+    file = definition.folder() / f"{name}.yaml"
+    metric = definition.load(file).metric
+    for number, values in enumerate(two_points(file)):
+        monkeypatch.delenv("LIT_VISION_RUN", raising=False)
+        words = [*arguments(file, values), *options]
+        Command(capsys)(*words, "--run", f"run{number}")
+        logged = [json.loads(line) for line in Path(f"run{number}/metrics.jsonl").read_text().splitlines()]
+        assert any(line.get(metric) is not None for line in logged), f"{metric} is not logged"
+
+
+def _data(name, monkeypatch, tmp_path):
+    if name.startswith(("cifar10", "resnet_figure6", "resnet_table6")):
+        return "--data.root", str(cifar.install(monkeypatch, tmp_path / "twin"))
+    if name == "resnet_tables2_3":
+        return "--data.root", str(imagenet.class_folders(tmp_path / "twin"))
+    if name == "rectifiers_variance":
+        return ()
+    root = coco.write(tmp_path / "twin")
+    named = [{"id": number, "name": text} for number, text in coco.COCO_CATEGORIES]
+    images = coco.content_of("test-dev2017", 2)["images"]
+    coco.save(root / "annotations" / "image_info_test-dev2017.json", {"images": images, "categories": named})
+    (root / "test2017").mkdir()
+    for image, source in zip(images, sorted((root / "val2017").iterdir()), strict=False):
+        (root / "test2017" / image["file_name"]).write_bytes(source.read_bytes())
+    return "--data.root", str(root)
