@@ -40,10 +40,10 @@ OF_TRAINING = ("weights", "zero_init", "frozen_levels")
 SCALES = ("data.pipeline.train", "data.pipeline.test", "data.test")
 LENGTHS = ("model.schedule.milestones", "trainer.max_steps")
 CANNOT_SHOW = {
-    ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "the rate falls after the twin's two steps",
     SCALES: "every scale is cut to the twin's 64 pixels",
     (*SCALES, *LENGTHS): "every scale is cut to the twin's 64 pixels, every training to two iterations",
     ("data.pipeline.train", "protocol"): "the scale is cut to the twin's 96 pixels, and a protocol changes tests alone",
+    ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "the rate falls after the twin's two steps",
 }
 
 FROM_RESULTS = ("scored", "claim", "full")
