@@ -47,7 +47,8 @@ LARGE = (
 )
 RECTIFIERS = {"rectifiers/small": SMALL, "rectifiers/large": LARGE}
 
-# The pinned loss is the first, before any update; after one at the paper's rate on two images 152 layers leave the numbers.
+# The pinned loss is the first, before any update; after one at the paper's rate on two images the loss of 152 layers is
+# no number.
 GENTLY = ("--model.optimizer.lr", "1e-4")
 
 BY_DEFAULT = {
