@@ -39,7 +39,7 @@ OF_TRAINING = ("weights", "zero_init", "frozen_levels")
 # What a twin cannot show: rows that differ in nothing but these keys may share a pin, and the mark says why.
 CANNOT_SHOW = {
     ("data.pipeline.train", "data.pipeline.test", "data.test"): "every scale is cut to the twin's 64 pixels",
-    ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "the rate falls after the twin's two steps",
+    ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "a schedule acts after the pinned loss",
 }
 
 FROM_RESULTS = ("scored", "claim", "full")
