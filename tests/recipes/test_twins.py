@@ -31,7 +31,7 @@ PHOTOS = (
     *("--data.pipeline.short_side", "36"),
 )
 
-# The pinned loss is the first, before any update; after one at the paper's rate on two images 152 layers leave the numbers.
+# The pinned loss comes before any update; after one at the paper's rate, on two images, 152 layers leave the numbers.
 GENTLY = ("--model.optimizer.lr", "1e-4")
 
 BY_DEFAULT = {
