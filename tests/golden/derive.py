@@ -43,7 +43,7 @@ CANNOT_SHOW = {
     SCALES: "every scale is cut to the twin's 64 pixels",
     (*SCALES, *LENGTHS): "every scale is cut to the twin's 64 pixels, every training to two iterations",
     ("data.pipeline.train", "protocol"): "the scale is cut to the twin's 96 pixels, and a protocol changes tests alone",
-    ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "the rate falls after the twin's two steps",
+    ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "a schedule acts after the pinned loss",
 }
 
 FROM_RESULTS = ("scored", "claim", "full")
