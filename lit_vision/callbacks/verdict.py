@@ -207,8 +207,7 @@ def table(result: Result, experiment: Experiment, folder: RunFolder) -> str:
         *("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines),
     ]
     if per_class:
-        of = "files" if result.metric.startswith("analysis/") else "single classes"
-        text.append(f"figures of {of} are in {folder.result}")
+        text.append(f"figures of single classes are in {folder.result}")
     return "\n".join([*text, *_remarks(result, experiment), f"run: {folder.path}"])
 
 

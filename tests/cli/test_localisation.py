@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,8 @@ def test_recall_of_a_run_and_of_files_is_a_row(command, regions):
     path = recipe("recall", rows, network, recall, "lit_vision.data.voc.VOC", regions)
     command("fit", "--config", path, "--run", "run")
     told = command("test", "--config", path, "--row", "curve", "--run", "run")
-    assert "figures of files are in run/analyses/curve/result.json" in told
+    assert re.search(rf"\n{metric}/right +- +100 *\n", told)
+    assert re.search(rf"\n{metric}/wrong +- +0 *\n", told)
     figures = json.loads(Path("run/analyses/curve/result.json").read_text())["figures"]
     assert figures[f"{metric}/right"] == 100
     assert figures[f"{metric}/wrong"] == 0

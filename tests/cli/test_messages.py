@@ -96,7 +96,7 @@ data:
         ),
         (["test", "--ckpt_path", "no.ckpt"], "--ckpt_path no.ckpt: there is no such file"),
         (["recipes", "show", "resnet/cifar"], "no file and no recipe 'resnet/cifar'; did you mean 'resnet/cifar10'?"),
-        (["recipes"], "lit-vision recipes needs one of: ls, show, cp"),
+        (["recipes"], "lit-vision recipes needs one of: ls, coverage, show, cp"),
         (["recipes", "shw", "resnet/cifar10"], "lit-vision recipes shw: unknown; did you mean 'show'?"),
         (["recipes", "--json"], "lit-vision recipes: unknown option --json; choose from: --help"),
         (["recipes", "ls", "--jsn"], "lit-vision recipes ls: unknown option --jsn; did you mean '--json'?"),
