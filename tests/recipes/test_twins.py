@@ -43,7 +43,7 @@ SMALL = (
 LARGE = (
     *("--data.pipeline.low", "120", "--data.pipeline.high", "140", "--data.pipeline.crop", "112"),
     *("--data.pipeline.short_side", "120", "--data.pipeline.test_crop", "120", "--protocol.size", "112"),
-    *("--model.network.head.width", "512", *SCHEDULE),
+    *("--model.network.head.width", "512", "--model.network.head.window", "7", *SCHEDULE),
 )
 RECTIFIERS = {"rectifiers/small": SMALL, "rectifiers/large": LARGE}
 
