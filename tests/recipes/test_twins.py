@@ -131,7 +131,8 @@ def test_rectifiers_by_another_look(command, tmp_path, recipe, row):
     command("test", "--config", recipe, "--row", row, "--run", "run", *scales)
     (file,) = Path("run").glob("*/*/result.json")
     result = json.loads(file.read_text())
-    assert set(entry.also) | {result["metric"]} <= set(result["figures"])
+    printed = set(entry.also) - {"test/error5"}  # the twin has four classes
+    assert printed | {result["metric"]} <= set(result["figures"])
     assert all(value is not None and value >= 0 for value in result["figures"].values())
 
 
