@@ -44,6 +44,8 @@ CANNOT_SHOW = {
     (*SCALES, *LENGTHS): "every scale is cut to the twin's 64 pixels, every training to two iterations",
     ("data.pipeline.train", "protocol"): "the scale is cut to the twin's 96 pixels, and a protocol changes tests alone",
     ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "a schedule acts after the pinned loss",
+    ("model.network.activation",): "slopes start alike, one per layer or one per channel",
+    ("model.network.init",): "thirty layers pass no signal on by Xavier, whichever fan it has",
 }
 
 FROM_RESULTS = ("scored", "claim", "full")
@@ -112,7 +114,8 @@ def steps(trained, recipe, card, row):
     first = min(namesakes, key=lambda name: len(card.rows[name].set))
     if row == first:
         return {"loss": pins[row]}
-    differing = set(card.rows[row].set) ^ set(card.rows[first].set)
+    here, there = card.rows[row].set, card.rows[first].set
+    differing = {key for key in here.keys() | there.keys() if here.get(key) != there.get(key)}
     why = next((text for keys, text in CANNOT_SHOW.items() if differing <= set(keys)), None)
     return why and {"loss": pins[row], "as": first, "because": why}
 

@@ -43,7 +43,7 @@ SMALL = (
 LARGE = (
     *("--data.pipeline.low", "120", "--data.pipeline.high", "140", "--data.pipeline.crop", "112"),
     *("--data.pipeline.short_side", "120", "--data.pipeline.test_crop", "120", "--protocol.size", "112"),
-    *("--model.network.head.width", "512", *SCHEDULE),
+    *("--model.network.head.width", "512", "--model.network.head.window", "7", *SCHEDULE),
 )
 RECTIFIERS = {"rectifiers/small": SMALL, "rectifiers/large": LARGE}
 
@@ -135,7 +135,8 @@ def test_rectifiers_by_another_look(command, tmp_path, recipe, row):
     command("test", "--config", recipe, "--row", row, "--run", "run", *scales)
     (file,) = Path("run").glob("*/*/result.json")
     result = json.loads(file.read_text())
-    assert set(entry.also) | {result["metric"]} <= set(result["figures"])
+    printed = set(entry.also) - {"test/error5"}  # the twin has four classes
+    assert printed | {result["metric"]} <= set(result["figures"])
     assert all(value is not None and value >= 0 for value in result["figures"].values())
 
 
