@@ -175,7 +175,8 @@ class _ResidualLateral(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         projected: Tensor = self.project(x)
-        return projected + self.second(F.relu(self.first(projected)))
+        residual: Tensor = self.second(F.relu(self.first(projected)))
+        return projected + residual
 
 
 def _check_connections(top_down: bool, lateral: str) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lit_vision.experiment import recipes
+from lit_vision.runs import checkpoints
+from lit_vision.runs.folder import RunFolder
 from tests.cli.conftest import Command
 from tests.recipes.stage_losses import first_two
 from tests.twins import coco
@@ -77,6 +80,19 @@ def unfrozen(recipe, row):
     return [word for key in keys for word in (f"--{key}.weights", "null", f"--{key}.norm", "bn")]
 
 
+def assert_one_pyramid(run):
+    """The third and fourth step leave the pyramid of the second as it is, and the whole has it (Table 5)."""
+    folders = [run / "stages" / "fast-2", run / "stages" / "rpn-3", run / "stages" / "fast-4", run]
+    states = [checkpoints.read(str(RunFolder(folder).last))["state_dict"] for folder in folders]
+    pyramids = [{key: value for key, value in state.items() if ".pyramid." in key} for state in states]
+    assert len(pyramids[0]) > 100
+    first = checkpoints.read(str(RunFolder(run / "stages" / "rpn-1").last))["state_dict"]
+    assert not torch.equal(first["network.pyramid.lateral.5.weight"], pyramids[0]["network.pyramid.lateral.5.weight"])
+    for pyramid in pyramids[1:]:
+        assert pyramid.keys() == pyramids[0].keys()
+        assert all(torch.equal(value, pyramids[0][key]) for key, value in pyramid.items())
+
+
 @pytest.mark.parametrize(("recipe", "row"), ROWS)
 def test_first_losses(command, twin, tmp_path, recipe, row):
     options = unfrozen(recipe, row) + (given(twin, tmp_path) if recipe == "fpn/fast_rcnn_coco" else [])
@@ -91,6 +107,8 @@ def test_first_losses(command, twin, tmp_path, recipe, row):
     in_stages = recipes.resolve([recipe], row).config.get("stages")
     wanted = STAGES[: 2 if card.rows[row].until else 6] if in_stages else []
     assert sorted(path.name for path in Path("run").glob("stages/*")) == sorted(wanted)
+    if recipe == "fpn/faster_rcnn_stages_coco" and not card.rows[row].until:
+        assert_one_pyramid(Path("run"))
     losses = first_two(Path("run"))
     if "WRITE_LOSSES" in os.environ:
         LOSSES.setdefault(recipe, {})[row] = round(losses[0], 4)
@@ -102,14 +120,14 @@ def test_first_losses(command, twin, tmp_path, recipe, row):
 @pytest.mark.parametrize(
     ("row", "thousand"),
     [
-        ("anchors of conv4", 47.25),
-        ("anchors of conv5", 12.0),
-        ("anchors of FPN", 199.974),
-        ("anchors of the finest level", 750.0),
+        ("conv4", 47.25),
+        ("conv5", 12.0),
+        ("FPN", 199.974),
+        ("finest only", 750.0),
     ],
 )
 def test_anchors_are_counted_without_images(command, row, thousand):
-    command("test", "--config", "fpn/rpn_coco", "--row", row, "--run", "run")
+    command("test", "--config", "fpn/costs", "--row", row, "--run", "run")
     result = json.loads(Path("run/result.json").read_text())
     assert result["figures"]["analysis/anchors"] == pytest.approx(thousand)
     assert result["verdict"] == "reproduced"
@@ -118,9 +136,10 @@ def test_anchors_are_counted_without_images(command, row, thousand):
 def test_a_head_of_one_map_is_timed_as_it_starts(command, twin):
     options = unfrozen("fpn/faster_rcnn_stages_coco", "conv4")
     cut = ("--data.num_workers", "0", "--data.pipeline.test", "64", "--trainer.accelerator", "cpu")
+    coco.write(twin, {"val2017": 8})
     command(
         *("test", "--config", "fpn/faster_rcnn_stages_coco", "--row", "time of conv4", "--data.root", twin),
-        *(*cut, "--analysis.images", "1", "--analysis.warmup", "1", *options, "--run", "run"),
+        *(*cut, *options, "--run", "run"),
     )
     figures = json.loads(Path("run/result.json").read_text())["figures"]
     assert figures["analysis/total_ms"] > figures["analysis/region_ms"] > 0
