@@ -11,6 +11,7 @@ import torch
 from torchmetrics import Metric
 
 from lit_vision import analyses, metrics, tasks
+from lit_vision.analyses.anchor_count import AnchorCount
 from lit_vision.analyses.base import Analysis
 from lit_vision.analyses.costs import Costs
 from lit_vision.analyses.curves import Curves
@@ -78,7 +79,13 @@ def classifiers(*rows):
     return [subjects.of(net, [batch], (8, 8), LOG, row) for row in rows]
 
 
+def proposals_on_meta():
+    with torch.device("meta"):
+        return RPN.example()
+
+
 ANALYSES = {
+    AnchorCount: (AnchorCount(), lambda: [subjects.of(proposals_on_meta())]),
     Costs: (Costs(), lambda: classifiers("a")),
     Curves: (Curves(), lambda: classifiers("a", "b")),
     Deviations: (Deviations([64, 128]), lambda: classifiers("a")),

@@ -139,3 +139,20 @@ def test_box_head():
     assert head.cls.weight.std().item() == pytest.approx(0.01, rel=0.02)
     assert head.box.weight.std().item() == pytest.approx(0.001, rel=0.02)
     assert head(torch.zeros(0, 256, 7, 7))[0].shape == (0, 81)
+
+
+def test_unshared_heads_look_at_a_level_each():
+    torch.manual_seed(0)
+    maps = {2: torch.randn(2, 8, 4, 6), 3: torch.randn(2, 8, 2, 3)}
+    head = ProposalHead(8, 3, width=5, unshared=(3, 2))
+    logits, deltas = head(maps)
+    assert (logits.shape, deltas.shape) == ((2, 90, 1), (2, 90, 4))
+    first, second = head.of_level["2"]({2: maps[2]}), head.of_level["3"]({3: maps[3]})
+    assert torch.equal(logits, torch.cat([first[0], second[0]], 1))
+    assert torch.equal(deltas, torch.cat([first[1], second[1]], 1))
+    assert not torch.equal(first[0], head.of_level["3"]({2: maps[2]})[0])
+    shared = ProposalHead(8, 3, width=5)
+    assert sum(p.numel() for p in head.parameters()) == 2 * sum(p.numel() for p in shared.parameters())
+    with pytest.raises(InputError) as caught:
+        head(dict.fromkeys((2, 3, 4), maps[2]))
+    assert str(caught.value) == "proposals.head.unshared names levels [2, 3]; the maps are of levels [2, 3, 4]"

@@ -109,3 +109,88 @@ def test_the_gradient_of_a_level_of_one_pixel_is_written_in_bfloat16():
         assert features[7].shape == (2, 16, 1, 1)
         sum(level.float().square().mean() for level in features.values()).backward()
         assert all(parameter.grad.isfinite().all() for parameter in pyramid.top.parameters())
+
+
+def test_without_a_top_down_pathway_each_level_sees_its_own_map():
+    # Table 1, d: P_l = S_l(L_l(C_l))
+    pyramid = make(range(2, 7), top_down=False)
+    images = torch.randn(1, 3, 100, 70)
+    features, found = pyramid.backbone(images), pyramid(images)
+    for level in range(2, 6):
+        alone = pyramid.smooth[str(level)](pyramid.lateral[str(level)](features[level]))
+        torch.testing.assert_close(found[level], alone)
+    assert torch.equal(found[6], found[5][:, :, ::2, ::2])
+
+
+def test_without_lateral_connections_levels_are_the_coarsest_enlarged():
+    # Table 1, e: M5 = L5(C5), M_l = up(M_{l+1}), P_l = S_l(M_l)
+    pyramid = make(range(2, 7), lateral="none")
+    assert names(pyramid) == {"lateral": ["5"], "smooth": ["2", "3", "4", "5"], "top": ["6"]}
+    images = torch.randn(1, 3, 128, 64)
+    found = pyramid(images)
+    merged = pyramid.lateral["5"](pyramid.backbone(images)[5])
+    for level in (5, 4, 3, 2):
+        torch.testing.assert_close(found[level], pyramid.smooth[str(level)](merged))
+        merged = merged.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    odd = pyramid(torch.randn(1, 3, 100, 70))
+    assert [tuple(odd[level].shape[-2:]) for level in (2, 3, 4, 5)] == [(25, 18), (13, 9), (7, 5), (4, 3)]
+
+
+def test_residual_laterals_by_hand():
+    pyramid = make((4, 5), lateral="residual")
+    images = torch.randn(1, 3, 64, 64)
+    features, found = pyramid.backbone(images), pyramid(images)
+
+    def side(level):
+        block = pyramid.lateral[str(level)]
+        projected = F.conv2d(features[level], block.project.weight, block.project.bias)
+        hidden = F.conv2d(projected, block.first.weight, block.first.bias, padding=1).clamp(min=0)
+        return projected + F.conv2d(hidden, block.second.weight, block.second.bias, padding=1)
+
+    merged = side(4) + side(5).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(found[4], pyramid.smooth["4"](merged))
+
+
+@pytest.mark.parametrize(
+    ("levels", "options", "built"),
+    [
+        ((2, 3), {"top_down": False}, {"lateral": ["2", "3"], "smooth": ["2", "3"], "top": []}),
+        ((4, 6), {"top_down": False}, {"lateral": ["4", "5"], "smooth": ["4", "5"], "top": ["6"]}),
+        ((4, 6), {"top_down": False, "top": "conv"}, {"lateral": ["4"], "smooth": ["4"], "top": ["6"]}),
+        # Table 1, f: the whole pathway for the finest level alone
+        ((2,), {}, {"lateral": ["2", "3", "4", "5"], "smooth": ["2"], "top": []}),
+        ((2,), {"lateral": "none"}, {"lateral": ["5"], "smooth": ["2"], "top": []}),
+    ],
+)
+def test_variants_build_what_their_levels_need(levels, options, built):
+    pyramid = make(levels, **options)
+    assert names(pyramid) == built
+    sum(feature.square().sum() for feature in pyramid(torch.randn(1, 3, 64, 96)).values()).backward()
+    own = [name for name, p in pyramid.named_parameters() if p.grad is None and not name.startswith("backbone")]
+    assert own == []
+
+
+def test_a_frozen_pyramid_learns_nothing_and_keeps_statistics():
+    pyramid = make(range(2, 7), frozen=True).train()
+    before = {name: value.clone() for name, value in pyramid.state_dict().items()}
+    maps = pyramid(torch.randn(2, 3, 64, 64))
+    assert not any(feature.requires_grad for feature in maps.values())
+    assert all(torch.equal(value, before[name]) for name, value in pyramid.state_dict().items())
+    assert all(p.requires_grad for p in make(range(2, 7)).parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lateral": "sum"}, "pyramid: lateral is 'sum'; choose one of conv, residual, none"),
+        (
+            {"lateral": "none", "top_down": False},
+            "pyramid: without lateral connections finer levels come from the top-down pathway alone; "
+            "set top_down to true, or lateral to conv",
+        ),
+    ],
+)
+def test_connections_that_make_no_pyramid_are_told(options, message):
+    with pytest.raises(InputError) as error:
+        make((4, 5), **options)
+    assert str(error.value) == message

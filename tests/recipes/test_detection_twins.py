@@ -34,7 +34,6 @@ FAMILIES = {
     "retinanet/r50_fpn_coco": ("minival", "from scratch"),
     "retinanet/r101_fpn_coco": (),
     "fpn/faster_rcnn_coco": ("R-50",),
-    "fpn/rpn_coco": ("1c FPN",),
     "quickstart/overfit_coco": ("retinanet",),
 }
 ROWS = [

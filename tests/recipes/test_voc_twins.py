@@ -14,8 +14,8 @@ import pytest
 
 from lit_vision.data.formats import proposals
 from lit_vision.experiment import recipes
-from lit_vision.runs import folder as runs
 from tests.cli.conftest import Command
+from tests.recipes.stage_losses import first_two
 from tests.twins import voc
 
 FILE = Path(__file__).parents[1] / "golden" / "losses.json"
@@ -88,13 +88,6 @@ def options_of(recipe, row, twin, folder):
         one_stage = row.startswith("one-stage")
         return ["--model.network.anchors.base", "1.5"] if one_stage else given(twin, folder, shift=2 * (row == "EB"))
     return list(OF_PROPOSALS)
-
-
-def first_two(run):
-    """Losses of the first two steps, summed over the stages: what any of them does differently shows."""
-    logs = [runs.read_metrics(file) for file in [run / "metrics.jsonl", *run.glob("stages/*/metrics.jsonl")]]
-    found = [[line["train/loss"] for line in log if "train/loss" in line] for log in logs]
-    return [sum(losses[step] for losses in found if losses) for step in (0, 1)]
 
 
 @pytest.mark.parametrize(("recipe", "row"), ROWS)
