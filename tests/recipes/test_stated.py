@@ -26,7 +26,7 @@ DETECTION = [
     == "lit_vision.tasks.detection.Detection"
 ]
 # What a part is given by the part that makes it, or has nothing to do with how it learns and detects.
-GIVEN = {"self", "num_classes", "channels", "normalise", "weights", "network", "class_names"}
+GIVEN = {"self", "num_classes", "channels", "normalise", "weights", "weights_rows", "network", "class_names"}
 FREE = {"metrics", "channels_last", "compile", "schedule", "leave_out", "at_once"}
 PLAIN = {
     "matcher": Matcher,
