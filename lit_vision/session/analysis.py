@@ -17,7 +17,7 @@ from lit_vision import build, launch
 from lit_vision.analyses.base import Analysis, Findings, Subject
 from lit_vision.callbacks.verdict import PACKAGES, further, hardware, table
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, recipes, verdicts, yamlio
+from lit_vision.experiment import compose, recipes, stages, verdicts, yamlio
 from lit_vision.experiment.card import Row
 from lit_vision.experiment.compose import Config
 from lit_vision.experiment.recipes import Experiment
@@ -74,7 +74,9 @@ def run(look: Look) -> int:
         raise InputError("an analysis looks at networks in one process; start it without torchrun or srun")
     started = time.monotonic()
     analysis = _analysis(look.experiment)
-    assembler = assemble(look.experiment, [])
+    # A recipe in stages is looked at as it starts: none of them is run.
+    plain = {key: value for key, value in look.experiment.config.items() if key != stages.SECTION}
+    assembler = assemble(dataclasses.replace(look.experiment, config=plain), [])
     config = assembler.resolved()
     assembler.build()
     images = Images(assembler)
