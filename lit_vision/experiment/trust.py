@@ -88,7 +88,7 @@ def held(value: Any, wanted: Any, key: str) -> Any:
         return _part(value, _product(kinds), key)
     if (origin or wanted) in _SEQUENCES:
         return _sequence(value, origin or wanted, kinds, key)
-    if origin is dict and kinds[0] is str:
+    if origin in (dict, collections.abc.Mapping) and kinds[0] is str:
         return {name: held(entry, kinds[1], f"{key}.{name}") for name, entry in _mapping(value, key).items()}
     kind = origin if isinstance(origin, type) else wanted
     if origin is not typing.Literal and _asks_for_class(kind):

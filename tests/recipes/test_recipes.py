@@ -53,6 +53,8 @@ def test_builds_with_the_pinned_counts(recipe, row):
 def builds_whole(recipe, row):
     """Whether a row sets more than its network: each is parsed and built with data, schedule and trainer too."""
     entry = recipes.read_card(recipe).rows[row]
+    if entry.until:  # the network of its last stage is told, and the counts are of the whole one
+        return False
     return entry.default or any(not key.startswith(("model.network", "data.test")) for key in entry.set)
 
 
@@ -279,7 +281,7 @@ def test_overlays_touch_hardware_only():
 
 def test_rows_are_few_keys():
     for recipe, row in ALL:
-        assert len(recipes.read_card(recipe).rows[row].set) <= 5
+        assert len(recipes.read_card(recipe).rows[row].set) <= 8, (recipe, row)
 
 
 def test_cp_gives_a_file_that_runs_as_the_recipe(capsys, monkeypatch, tmp_path):
