@@ -9,15 +9,25 @@ import multiprocessing
 from multiprocessing import forkserver
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.preloaded"])
 
 
+# How W&B tells child processes of the service of their parent, which they would use instead of one of their own.
+SERVICE = "WANDB_SERVICE"
+
+
 def process(target, *arguments):
-    """A process, not yet started; the first one starts the server, in the folder from which it can import `tests`."""
-    with contextlib.chdir(ROOT):
+    """A process, not yet started; the first one starts the server, in the folder from which it can import `tests`.
+
+    The server keeps the environment that it starts with, for all processes that it forks.
+    """
+    with contextlib.chdir(ROOT), pytest.MonkeyPatch.context() as patch:
+        patch.delenv(SERVICE, raising=False)
         forkserver.ensure_running()
     return CONTEXT.Process(target=target, args=arguments)
 
