@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from lit_vision.experiment import claims as fixed
-from lit_vision.experiment import coverage, exhibits, recipes, relations
+from lit_vision.experiment import coverage, exhibits, marks, recipes, relations
 from lit_vision.report import claims_page, coverage_page, markdown
 from lit_vision.runs import claim_runs, claim_verdicts
 from lit_vision.runs import folder as runs
@@ -442,12 +442,21 @@ def readme():
     """The README with its sentence on how much of the papers' tables is here."""
     found = coverage.of_papers(exhibits.papers())
     sentence = (
-        f"Of the {found.own} lines that the five papers' tables print for the authors' own systems, {found.rows} are\n"
-        f"rows of recipes so far, and {found.judged} of them are judged by the printed figure; "
-        "[coverage.md](docs/coverage.md)\nlists all of them."
+        f"Of the {found.own} lines that the five papers' tables print for the authors' own systems, {found.rows} have "
+        f"a row\nthat runs, and {found.judged} of these rows know the printed figure that judges them. "
+        f"{trained_in_full()} of them\nhas been trained at the paper's scale here. [coverage.md](docs/coverage.md) lists every line."
     )
     before, rest = README.read_text().split(COUNTED[0])
     return f"{before}{COUNTED[0]}{sentence}{COUNTED[1]}{rest.split(COUNTED[1], 1)[1]}"
+
+
+def trained_in_full():
+    """How many of the rows with a printed figure were trained as the paper did."""
+    known = marks.evidence()
+    printed = [
+        (recipe, row) for recipe, _, row, entry in recipes.every_row() if entry.source == "paper" and entry.value
+    ]
+    return sum("full" in known.get(recipe, {}).get(row, {}) for recipe, row in printed) or "None"
 
 
 def covered():
