@@ -444,7 +444,8 @@ def readme():
     sentence = (
         f"Of the {found.own} lines that the five papers' tables print for the authors' own systems, {found.rows} have "
         f"a row\nthat runs, and {found.judged} of these rows know the printed figure that judges them. "
-        f"{trained_in_full()} of them\nhas been trained at the paper's scale here. [coverage.md](docs/coverage.md) lists every line."
+        f"{trained_in_full()} of them\nhas been trained at the paper's scale here. "
+        "[coverage.md](docs/coverage.md) lists every line."
     )
     before, rest = README.read_text().split(COUNTED[0])
     return f"{before}{COUNTED[0]}{sentence}{COUNTED[1]}{rest.split(COUNTED[1], 1)[1]}"
