@@ -15,7 +15,6 @@ from torchvision.models import detection
 
 from lit_vision.experiment import recipes
 from lit_vision.runs import folder as runs
-from tests.cli.conftest import Command
 from tests.twins import coco
 
 FILE = Path(__file__).parents[1] / "golden" / "losses.json"
@@ -42,12 +41,6 @@ ROWS = [
     for row, entry in recipes.read_card(recipe).rows.items()
     if entry.trains
 ]
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    return Command(capsys)
 
 
 @pytest.fixture

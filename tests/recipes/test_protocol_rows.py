@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from lit_vision.experiment import recipes
-from tests.cli.conftest import Command
 from tests.recipes.test_twins import CUT, PHOTOS
 from tests.twins import imagenet
 
@@ -24,12 +23,6 @@ def rows(ending):
         if row.weights_of and row.analysis is None and name.endswith(ending)
     ]
     return [pytest.param(name, marks=() if name in DEFAULT else pytest.mark.slow) for name in found]
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    return Command(capsys)
 
 
 def result(folder):

@@ -15,7 +15,6 @@ import torch
 from lit_vision.experiment import recipes
 from lit_vision.runs import checkpoints
 from lit_vision.runs.folder import RunFolder
-from tests.cli.conftest import Command
 from tests.recipes.stage_losses import first_two
 from tests.twins import coco
 
@@ -39,12 +38,6 @@ ROWS = [
     if entry.trains
 ]
 STAGES = ["rpn-1", "boxes-1", "fast-2", "rpn-3", "boxes-3", "fast-4"]
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    return Command(capsys)
 
 
 @pytest.fixture

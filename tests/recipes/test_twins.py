@@ -14,7 +14,6 @@ import pytest
 
 from lit_vision.experiment import recipes
 from lit_vision.runs import folder as runs
-from tests.cli.conftest import Command
 from tests.twins import cifar, imagenet
 
 FILE = Path(__file__).parents[1] / "golden" / "losses.json"
@@ -94,12 +93,6 @@ def check(command, recipe, row, root, extra=()):
     # The second loss follows one update on two images: it is finite, but no number to pin.
     assert math.isfinite(got[1])
     assert got[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json has another loss: {got}"
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    return Command(capsys)
 
 
 @pytest.mark.parametrize("row", rows("resnet/cifar10"))

@@ -14,7 +14,6 @@ import pytest
 
 from lit_vision.data.formats import proposals
 from lit_vision.experiment import recipes
-from tests.cli.conftest import Command
 from tests.recipes.stage_losses import first_two
 from tests.twins import voc
 
@@ -43,12 +42,6 @@ ROWS = [
     if entry.trains
 ]
 STAGES = ["rpn-1", "boxes-1", "fast-2", "rpn-3", "boxes-3", "fast-4"]
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    return Command(capsys)
 
 
 @pytest.fixture
