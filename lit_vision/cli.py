@@ -20,7 +20,7 @@ lit-vision: the classics of visual recognition as recipes that know the papers' 
   lit-vision validate --ckpt_path FILE           the same on the validation split
   lit-vision predict --ckpt_path FILE PATH…      classes and scores of images, as JSON
   lit-vision recipes ls | show RECIPE | cp RECIPE FILE
-  lit-vision data ls | where NAME | get NAME
+  lit-vision data ls | where NAME | get NAME | check RECIPE or FOLDER
   lit-vision slurm RECIPE --config overlays/gpu8 > job.sbatch
   lit-vision sweep run FILE [--jobs N] | status | best | resume
   lit-vision claims ls | run C00 | verdict --all   claims fixed before their runs

@@ -20,7 +20,7 @@ from lit_vision.experiment import names as check
 from lit_vision.session import request, trial
 from lit_vision.sweeps import agent, child
 from tests.cli.conftest import Command
-from tests.twins import folders
+from tests.twins import coco, folders, planting
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,6 +40,7 @@ fit --config fpn/faster_rcnn_coco --row "R-50"
 fit --config quickstart/own_classes --data.root DIR
 fit --config quickstart/own_classes --data.root DIR --data.val_fraction 0.1
 fit --config quickstart/own_boxes --data.root DIR
+fit --config quickstart/own_boxes --data.root DIR --data.quarantine quarantine.txt
 fit --config quickstart/own_boxes --row "coco format" --data.root DIR --data.train train.json --data.val val.json
 fit --config retinanet/r50_fpn_coco --row "from scratch" --data lit_vision.data.voc.VocFormat --data.root DIR
 fit --config fpn/faster_rcnn_coco --data lit_vision.data.coco.CocoFormat --data.root DIR --data.train train.json --data.val val.json
@@ -84,6 +85,10 @@ AS_THEY_STAND = {
     'test --config resnet/costs --row "34 layers"': "3.6 (tolerance 0.1)  3.644  reproduced",
     'test --config rectifiers/variance --row "Figure 1"': "analysis/slope_below/PReLU  -         0.25  no number",
     'test --config rectifiers/variance --row "standard deviations"': "0.059 (tolerance 0.0005)  0.05893    reproduced",
+    "data check DIR": "0 bad, ",
+    "data check quickstart/own_boxes --data.root DIR": "against the recipe's anchors",
+    "data check annotations/instances_val2017.json": "3 images, 3 objects, 1 crowds",
+    "data check DIR --json findings.json --page findings.html --write-quarantine quarantine.txt": "0 bad, ",
     "claims ls": "C00",
     "claims verdict --all": "C00",
     "claims verdict --all --jsonl": "",  # one line per run, and here are none
@@ -234,6 +239,8 @@ def site(tmp_path_factory):
         assert cli.main(["sweep", "run", "digits"]) == 0
         folders.photographs(place / "folder", splits={"": 1})
         shutil.copy(next(path for path in (place / "folder").rglob("*") if path.is_file()), place / "picture.png")
+        planting.voc_folder(place / "voc", test=3)
+        coco.write(place)
         (place / "recipes").mkdir()
         (place / "docs" / "results").mkdir(parents=True)
         shutil.copy(ROOT / "docs" / "results" / "claims.jsonl", place / "docs" / "results")
@@ -254,7 +261,7 @@ def placed(words):
     # By their ends, which are those of seeds 1, 2, 3: their names order them by second only.
     runs = [path.parent for path in sorted(results, key=lambda path: path.stat().st_mtime_ns)]
     found = iter(map(str, runs))
-    words = [next(found) if word in ("RUN", "RUN…") else word for word in words]
+    words = [next(found) if word in ("RUN", "RUN…") else "voc" if word == "DIR" else word for word in words]
     return [str(runs[0] / "checkpoints" / "last.ckpt") if "…" in word else word for word in words]
 
 

@@ -41,21 +41,22 @@ class Coverage(L.Callback):
         """Checks the pass over the monitored split."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if not trainer.sanity_checking and _whole(trainer.limit_val_batches):
-            self._check(data.val_split, len(data.splits[data.val_split]), trainer.val_dataloaders)
+            self._check(data, data.val_split, trainer.val_dataloaders)
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Checks the pass over the test split."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         if _whole(trainer.limit_test_batches):
-            self._check(data.test_split, len(data.splits[data.test_split]), trainer.test_dataloaders)
+            self._check(data, data.test_split, trainer.test_dataloaders)
 
-    def _check(self, split: str, size: int, loader: Any) -> None:
+    def _check(self, data: Any, split: str, loader: Any) -> None:
         """Compares the counts of all ranks with the split; raises on every rank, so that none waits for another.
 
         Raises:
             RuntimeError: An image was evaluated twice or not at all; no input can cause it.
         """
         parts = distributed.gather_everywhere((self._evaluated, getattr(loader, "skipped", 0)))
+        size = len(data.splits[split])
         evaluated, skipped = (sum(counts) for counts in zip(*parts, strict=True))
         if evaluated + skipped != size:
             raise RuntimeError(
@@ -63,6 +64,8 @@ class Coverage(L.Callback):
                 "process(es): the figures would be wrong; please report this"
             )
         text = f"{split}: {evaluated} images evaluated, {skipped} skipped"
+        if left_out := data.quarantined.get(split, 0):
+            text += f", {left_out} in quarantine"
         if self._told.get(split) != text and distributed.rank() == 0:
             console.say(text)
         self._told[split] = text

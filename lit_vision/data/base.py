@@ -32,6 +32,7 @@ class ImageData(DataModule[Split]):
         num_workers: See `DataModule`.
         seed: See `DataModule`.
         overlap: See `DataModule`.
+        quarantine: See `DataModule`.
     """
 
     def __init__(
@@ -46,9 +47,19 @@ class ImageData(DataModule[Split]):
         num_workers: int = 0,
         seed: int = 0,
         overlap: shared.Policy = "warn",
+        quarantine: str | None = None,
     ) -> None:
         super().__init__(
-            class_names, pipeline, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed, overlap
+            class_names,
+            pipeline,
+            batch_size,
+            eval_batch_size,
+            max_per_device,
+            monitor,
+            num_workers,
+            seed,
+            overlap,
+            quarantine,
         )
         if not 0 <= val_fraction < 1:
             raise InputError(f"data.val_fraction is {val_fraction}; it must be at least 0 and below 1")
@@ -68,6 +79,18 @@ class ImageData(DataModule[Split]):
     def server_ids(self) -> list[int] | None:
         """The number of each class in the file that a server takes; None where no server holds the labels."""
         return None
+
+    def sound(self) -> dict[str, Split]:
+        """The splits on disk without what is in quarantine."""
+        splits = self.read()
+        names = {name: named(split) for name, split in splits.items()}
+        left_out = self.in_quarantine({name: set(of_split) for name, of_split in names.items()})
+        return {
+            name: take(split, torch.tensor([i for i, image in enumerate(names[name]) if image not in left_out[name]]))
+            if left_out[name]
+            else split
+            for name, split in splits.items()
+        }
 
     def complete(self, splits: dict[str, Split]) -> dict[str, Split]:
         """Splits validation off training, where there is none and it is what training watches.

@@ -45,6 +45,7 @@ class BoxData(DataModule[Annotations]):
         num_workers: See `DataModule`.
         seed: See `DataModule`.
         overlap: See `DataModule`.
+        quarantine: See `DataModule`.
     """
 
     def __init__(
@@ -62,11 +63,21 @@ class BoxData(DataModule[Annotations]):
         num_workers: int = 0,
         seed: int = 0,
         overlap: shared.Policy = "warn",
+        quarantine: str | None = None,
     ) -> None:
         self._own_pipeline = pipeline is None
         self.boxes = pipeline or scenes.short_side(**self.preset)
         super().__init__(
-            class_names, self.boxes, batch_size, eval_batch_size, max_per_device, monitor, num_workers, seed, overlap
+            class_names,
+            self.boxes,
+            batch_size,
+            eval_batch_size,
+            max_per_device,
+            monitor,
+            num_workers,
+            seed,
+            overlap,
+            quarantine,
         )
         self.category_ids = list(category_ids or range(1, len(class_names) + 1))
         self.keep_empty = keep_empty
@@ -95,12 +106,14 @@ class BoxData(DataModule[Annotations]):
         """What was read for each split: `train`, and `val` and `test` where there are such."""
 
     def read(self) -> dict[str, Annotations]:
-        """The sound images and objects of every split.
+        """The sound images and objects of every split, without the images in quarantine.
 
         Raises:
-            InputError: If something is bad and the policy is `fail`.
+            InputError: If something else is bad and the policy is `fail`.
         """
         read = self.readings()
+        left_out = self.in_quarantine({split: _images_of(reading) for split, reading in read.items()})
+        read = {split: _without(reading, left_out[split]) for split, reading in read.items()}
         return dict(zip(read, findings.apply(list(read.values()), self.bad), strict=True))
 
     def _with_proposals(self, splits: dict[str, Annotations]) -> dict[str, Annotations]:
@@ -185,6 +198,21 @@ class BoxData(DataModule[Annotations]):
             if split.proposals:
                 found.update(split.proposals.boxes.numpy().tobytes())
         return found.hexdigest()[:16]
+
+
+def _images_of(reading: Reading) -> set[str]:
+    """Names of all images that were read of, those that are no good too."""
+    return {*reading.annotations.names, *(finding.image for finding in reading.findings if finding.image)}
+
+
+def _without(reading: Reading, names: set[str]) -> Reading:
+    """A reading without some images, and without what was found wrong with them."""
+    if not names:
+        return reading
+    found = reading.annotations
+    kept = [index for index, name in enumerate(found.names) if name not in names]
+    left = [finding for finding in reading.findings if finding.image not in names]
+    return Reading(found.take(torch.tensor(kept, dtype=torch.int64)), left)
 
 
 def _without_empty(split: Annotations) -> Annotations:

@@ -160,10 +160,15 @@ def _choose_pipeline(folder: Path, names: list[str]) -> dict[str, Any]:
     sizes = set()
     for path in list_images(folder, names).images:
         assert isinstance(path, Path)
-        sizes.add(decode.size(path))
+        try:
+            sizes.add(decode.size(path))
+        except InputError:
+            continue  # who reads the image is told
         if len(sizes) > 1 or max(map(max, sizes)) > _LARGEST_IN_MEMORY:
             rank_zero_info("images: photographs, read from disk (pipeline lit_vision.data.pipelines.photos.paper)")
             return {"class_path": "lit_vision.data.pipelines.photos.paper", "init_args": {}}
+    if not sizes:
+        raise InputError(f"{folder}: none of its images can be read; lit-vision data check {folder} lists why")
     ((height, width),) = sizes
     if height != width:
         rank_zero_info("images: not square, read from disk (pipeline lit_vision.data.pipelines.photos.paper)")

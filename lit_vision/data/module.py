@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import lightning as L
@@ -11,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from lit_vision import errors
+from lit_vision.data import quarantine as quarantines
 from lit_vision.data import shared
 from lit_vision.data.pipelines import sampler
 from lit_vision.data.pipelines.pipeline import Pipeline, Place, Sized
@@ -42,6 +44,8 @@ class DataModule(L.LightningDataModule, Generic[S]):
         seed: Seed of order and augmentation.
         overlap: What to do where images that are evaluated are also trained on: `warn` tells how many, `refuse` stops,
             `ignore` does not look.
+        quarantine: File of images that are left out of their splits, as `lit-vision data check` writes it
+            (`data/quarantine.py`).
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
         num_workers: int = 0,
         seed: int = 0,
         overlap: shared.Policy = "warn",
+        quarantine: str | None = None,
     ) -> None:
         super().__init__()
         numbers = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "max_per_device": max_per_device}
@@ -74,6 +79,9 @@ class DataModule(L.LightningDataModule, Generic[S]):
         self.num_workers = num_workers
         self.seed = seed
         self.overlap = overlap
+        self.quarantine = Path(quarantine) if quarantine else None
+        self.quarantined: dict[str, int] = {}
+        """Images of each split that are left out by `quarantine`; filled when the data are read."""
         self.splits: dict[str, S] = {}
         self.overlaps: dict[str, dict[str, Any]] = {}
         self.found: dict[str, int] = {}
@@ -115,6 +123,10 @@ class DataModule(L.LightningDataModule, Generic[S]):
     @abstractmethod
     def read(self) -> dict[str, S]:
         """The splits on disk: `train`, and `val` and `test` where there are such."""
+
+    def sound(self) -> dict[str, S]:
+        """The splits on disk without what is in quarantine."""
+        return self.read()
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -196,7 +208,7 @@ class DataModule(L.LightningDataModule, Generic[S]):
         """Reads and splits the data, once."""
         if self.splits:
             return
-        read = self.read()
+        read = self.sound()
         self.found = {name: len(split) for name, split in read.items()}
         splits = self.complete(read)
         if self.monitor == "test" and "test" not in splits:
@@ -209,6 +221,24 @@ class DataModule(L.LightningDataModule, Generic[S]):
     def complete(self, splits: dict[str, S]) -> dict[str, S]:
         """The splits, with what is missing made from what is there."""
         return splits
+
+    def in_quarantine(self, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
+        """Names of the images to leave out, by split; none without `quarantine`. What is left out is counted.
+
+        Args:
+            known: Names of all images, by split.
+
+        Raises:
+            InputError: The list cannot be read, or names an image that is not there.
+        """
+        if self.quarantine is None:
+            return {split: set() for split in known}
+        named = quarantines.read(self.quarantine, known)
+        quarantines.refuse_unknown(self.quarantine, named, known)
+        self.quarantined = {split: len(images) for split, images in named.items() if images}
+        for split, number in self.quarantined.items():
+            rank_zero_info(f"{split}: {number} of {len(known[split])} images are in quarantine and left out")
+        return named
 
     def groups(self) -> Tensor | None:
         """Group of each training image, int64 [N]; a batch holds one group where possible. None: one group."""

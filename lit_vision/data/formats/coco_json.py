@@ -219,7 +219,7 @@ def _entries(images: list[Any], file: Path, findings: list[Finding]) -> list[Ent
             findings.append(Finding(file, f"image {number}", "bad image entry", fault))
         elif number in usable:
             text = f"this image id is there twice ({entry['file_name']})"
-            findings.append(Finding(file, f"image {number}", "duplicate id", text))
+            findings.append(Finding(file, f"image {number}", "duplicate id", text, image=entry["file_name"]))
         else:
             usable[number] = entry
     return list(usable.values())
@@ -243,7 +243,7 @@ def _each_file_once(entries: Sequence[Entry], file: Path, findings: list[Finding
         path = os.path.normpath(entry["file_name"])
         if owners.setdefault(path, entry["id"]) != entry["id"]:
             text = f"{path} is image {owners[path]} already"
-            findings.append(Finding(file, f"image {entry['id']}", "duplicate file", text))
+            findings.append(Finding(file, f"image {entry['id']}", "duplicate file", text, image=entry["file_name"]))
     return [entry for entry in entries if owners[os.path.normpath(entry["file_name"])] == entry["id"]]
 
 
@@ -257,7 +257,8 @@ def _images(entries: Sequence[Entry], folder: Path, file: Path, findings: list[F
         if fault is None:
             kept.append(index)
         else:
-            findings.append(Finding(file, f"image {entries[index]['id']} ({files[index]})", *fault))
+            name = f"image {entries[index]['id']} ({files[index]})"
+            findings.append(Finding(file, name, *fault, image=entries[index]["file_name"]))
     return Images(
         folder,
         [files[index] for index in kept],

@@ -9,7 +9,7 @@ import numpy as np
 
 from lit_vision.data.formats import objects
 from lit_vision.data.formats.findings import Finding
-from lit_vision.data.formats.objects import Bools, Floats, Images, Ints, Objects
+from lit_vision.data.formats.objects import Bools, Describe, Described, Floats, Images, Ints, Objects
 
 Entry = Mapping[str, Any]
 
@@ -42,36 +42,38 @@ def read(content: list[Any], images: Images, place: Place, findings: list[Findin
             text = f"image_id {image_ids[index]!r:.60} is not among the images"
             findings.append(Finding(place.file, _name(entries[index]), "unknown image", text))
     mine = np.flatnonzero(owners >= 0)
-    return _sound([entries[index] for index in mine.tolist()], owners[mine], images.sizes, place, findings)
+    return _sound([entries[index] for index in mine.tolist()], owners[mine], images, place, findings)
 
 
-def _sound(entries: Sequence[Entry], owners: Ints, sizes: Ints, place: Place, findings: list[Finding]) -> Objects:
+def _sound(entries: Sequence[Entry], owners: Ints, images: Images, place: Place, findings: list[Finding]) -> Objects:
     """The objects whose box, category and id are right."""
     labels = np.array([place.labels.get(number, -1) for number in _column(entries, "category_id")], dtype=np.int64)
     once = _first_of_each(_column(entries, "id"))
-    boxes, verdict = objects.check(_boxes(entries), sizes[owners], _TOLERANCE)
+    stated, sizes = _boxes(entries), images.sizes[owners]
+    boxes, verdict = objects.check(stated, sizes, _TOLERANCE)
 
-    def describe(index: int) -> tuple[Path, str, str]:
-        return place.file, _name(entries[index]), f"bbox {entries[index].get('bbox')}"
+    def describe(index: int) -> Described:
+        entry = entries[index]
+        return Described(place.file, _name(entry), f"bbox {entry.get('bbox')}", images.names[owners[index]])
 
     for index in np.flatnonzero(labels < 0).tolist():
         text = f"category_id {entries[index].get('category_id')!r:.60} is not among the categories"
-        findings.append(Finding(place.file, _name(entries[index]), "unknown category", text))
+        findings.append(describe(index).finding("unknown category", text))
     for index in np.flatnonzero(~once).tolist():
-        findings.append(Finding(place.file, _name(entries[index]), "duplicate id", "this annotation id is there twice"))
-    findings.extend(verdict.findings(sizes[owners], describe))
-    crowd, clear = _crowd(entries, place, findings)
+        findings.append(describe(index).finding("duplicate id", "this annotation id is there twice"))
+    findings.extend(verdict.findings(stated, sizes, describe))
+    crowd, clear = _crowd(entries, describe, findings)
     found = Objects(owners, boxes, labels, crowd, np.zeros_like(crowd), _areas(entries, boxes))
     return found.take(verdict.sound & (labels >= 0) & once & clear)
 
 
-def _crowd(entries: Sequence[Entry], place: Place, findings: list[Finding]) -> tuple[Bools, Bools]:
+def _crowd(entries: Sequence[Entry], describe: Describe, findings: list[Finding]) -> tuple[Bools, Bools]:
     """`iscrowd` of all entries, and whether it says anything clear."""
     flags = [objects.flag(value) for value in _column(entries, "iscrowd")]
     clear = np.array([value is not None for value in flags], dtype=np.bool_)
     for index in np.flatnonzero(~clear).tolist():
         text = f"iscrowd {entries[index].get('iscrowd')!r:.60} is neither 0 nor 1"
-        findings.append(Finding(place.file, _name(entries[index]), "bad flag", text))
+        findings.append(describe(index).finding("bad flag", text))
     return np.array([bool(value) for value in flags], dtype=np.bool_), clear
 
 

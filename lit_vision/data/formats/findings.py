@@ -14,6 +14,7 @@ from lit_vision.data.formats.annotations import Annotations
 from lit_vision.errors import InputError
 
 Policy = Literal["fail", "skip"]
+Box = tuple[float, float, float, float]
 
 
 class Finding(NamedTuple):
@@ -25,6 +26,8 @@ class Finding(NamedTuple):
         kind: What is wrong, in the few words that counts are listed under (`zero size`, `missing image`, …).
         text: The offending value and what it means.
         fatal: Whether the image or object had to be left out; a note otherwise (`clipped`).
+        image: The data set's own name of the image, as `Annotations.names` has it; empty where it is about none.
+        box: xyxy in the image's pixels, where it is about a box with four numbers.
     """
 
     file: Path
@@ -32,6 +35,8 @@ class Finding(NamedTuple):
     kind: str
     text: str
     fatal: bool = True
+    image: str = ""
+    box: Box | None = None
 
     def __str__(self) -> str:
         return f"{self.file}: {self.name}: {self.kind}: {self.text}"

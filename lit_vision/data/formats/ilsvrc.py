@@ -85,7 +85,7 @@ def read(root: Path, track: Track, names: Sequence[str], meaning: Meaning) -> Re
     """
     listed = Counter(stem for name in names for stem in stems(root, track, name))
     told = [
-        Finding(root / "ImageSets" / track, f"image {stem}", "duplicate id", "this image is listed twice")
+        Finding(root / "ImageSets" / track, f"image {stem}", "duplicate id", "this image is listed twice", image=stem)
         for stem, times in listed.items()
         if times > 1
     ]

@@ -19,6 +19,8 @@ from lit_vision.errors import InputError
 Sizes = npt.NDArray[np.int64]
 Listing = dict[str, tuple[int, int]]
 
+MISSING = "there is no such file"
+
 _THREADS = 16  # network disks answer many at once
 _CHUNK = 256  # headers a thread reads before it comes back
 _SLOW = 5000  # images from which on the waiting is explained
@@ -34,7 +36,8 @@ def sizes(folder: Path, files: Sequence[str]) -> tuple[Sizes, dict[int, str]]:
         files: File of each image, relative to `folder`.
 
     Returns:
-        int64 [N, 2], zero where there is no readable image; and the reasons by index, `missing` for a missing file.
+        int64 [N, 2], zero where there is no readable image; and the reasons by index, which begin with `MISSING` for a
+        missing file.
     """
     listing = list_files(folder, files)
     path = cache.folder() / "image_headers" / f"{_key(folder, files, listing)}.npy"
@@ -43,7 +46,7 @@ def sizes(folder: Path, files: Sequence[str]) -> tuple[Sizes, dict[int, str]]:
         found = np.zeros((len(files), 2), dtype=np.int64)
     present = [index for index, file in enumerate(files) if file in listing]
     unknown = [index for index in present if not found[index, 0]]
-    faults = {index: "missing" for index, file in enumerate(files) if file not in listing}
+    faults = {index: _missing(file, listing) for index, file in enumerate(files) if file not in listing}
     if unknown:
         # Unreadable files are read again at every start: they are few, and the reason is wanted.
         unreadable = _read(folder, files, unknown, found)
@@ -65,14 +68,20 @@ def faults(
     """
     for index, (size, (height, width)) in enumerate(zip(found.tolist(), stated, strict=True)):
         if index in reasons:
-            missing = reasons[index] == "missing"
-            yield ("missing image", "there is no such file") if missing else ("unreadable image", reasons[index])
+            yield ("missing image" if reasons[index].startswith(MISSING) else "unreadable image"), reasons[index]
         elif height and width and [height, width] != size:
             text = f"annotated as {width} x {height} pixels, but the file has {size[1]} x {size[0]}"
             turned = [width, height] == size
             yield "other size", f"{text}, perhaps after its EXIF rotation" if turned else text
         else:
             yield None
+
+
+def _missing(file: str, listing: Listing) -> str:
+    """Tells of a file that has the name but for case or suffix."""
+    stem = os.path.splitext(file)[0].lower()
+    near = next((other for other in listing if os.path.splitext(other)[0].lower() == stem), None)
+    return f"{MISSING}; there is {near}" if near else MISSING
 
 
 def list_files(folder: Path, files: Iterable[str]) -> Listing:

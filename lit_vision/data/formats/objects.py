@@ -17,13 +17,35 @@ from lit_vision.data.formats.findings import Finding
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Describe = Callable[[int], tuple[Path, str, str]]
 
 # Thinner boxes vanish in float32, and the logarithm of a width of zero is what turns a loss into NaN. COCO's files are
 # written in hundredths of a pixel.
 THINNEST = 0.005
 
 _FLAGS = {"": False, "0": False, "false": False, "no": False, "none": False, "1": True, "true": True, "yes": True}
+
+
+class Described(NamedTuple):
+    """A box in the words of its file.
+
+    Attributes:
+        file: The annotation file.
+        name: The object.
+        box: Its numbers as they stand there.
+        image: The image's name.
+    """
+
+    file: Path
+    name: str
+    box: str
+    image: str
+
+    def finding(self, kind: str, text: str) -> Finding:
+        """What is wrong with something else of the object than its box."""
+        return Finding(self.file, self.name, kind, text, image=self.image)
+
+
+Describe = Callable[[int], Described]
 
 
 class Images(NamedTuple):
@@ -66,38 +88,50 @@ class Verdict(NamedTuple):
 
     Attributes:
         not_finite: bool [M], NaN or infinite, or no four numbers.
-        zero_size: bool [M], no width or no height, or a negative one.
+        swapped: bool [M], a lower or right edge before its opposite.
+        zero_size: bool [M], no width or no height.
         outside: bool [M], no part lies within the image.
-        clipped: bool [M], a part lies outside; the only one that is no reason to leave the box out.
+        clipped: bool [M], a part lies outside; no reason to leave the box out.
+        beside: bool [M], clipped by one pixel: another convention of corners may be meant.
     """
 
     not_finite: Bools
+    swapped: Bools
     zero_size: Bools
     outside: Bools
     clipped: Bools
+    beside: Bools
 
     @property
     def sound(self) -> Bools:
         """The boxes that may be used, bool [M]."""
-        return ~(self.not_finite | self.zero_size | self.outside)
+        return ~(self.not_finite | self.swapped | self.zero_size | self.outside)
 
-    def findings(self, sizes: Ints, describe: Describe) -> Iterator[Finding]:
+    def findings(self, boxes: Floats, sizes: Ints, describe: Describe) -> Iterator[Finding]:
         """A finding for each box that is not as it should be.
 
         Args:
+            boxes: [M, 4] xyxy pixels, before they were clipped.
             sizes: int64 [M, 2], height and width of each box's image.
-            describe: Gives a box's file, its name, and the box in the file's own words.
+            describe: Tells of a box in the file's own words.
         """
         told = (
             (self.not_finite, "not a box", "expected four finite numbers"),
+            (self.swapped, "swapped corners", "its right edge lies left of its left one, or its lower above its upper"),
             (self.zero_size, "zero size", "it has no width or no height"),
             (self.outside, "outside the image", "no part of it lies within {1} x {0} pixels"),
-            (self.clipped, "clipped", "it sticks out of {1} x {0} pixels"),
+            (self.clipped & ~self.beside, "clipped", "it sticks out of {1} x {0} pixels"),
+            (self.beside, "one pixel outside", "it sticks out of {1} x {0} pixels by one; corners may count otherwise"),
         )
         for mask, kind, text in told:
             for index in np.flatnonzero(mask).tolist():
-                file, name, box = describe(index)
-                yield Finding(file, name, kind, f"{box}; {text.format(*sizes[index])}", mask is not self.clipped)
+                yield self._finding(index, boxes[index], kind, text.format(*sizes[index]), describe(index))
+
+    def _finding(self, index: int, box: Floats, kind: str, text: str, told: Described) -> Finding:
+        x1, y1, x2, y2 = box.tolist()
+        drawn = None if self.not_finite[index] else (x1, y1, x2, y2)
+        fatal = not self.clipped[index]
+        return Finding(told.file, told.name, kind, f"{told.box}; {text}", fatal, told.image, drawn)
 
 
 def check(boxes: Floats, sizes: Ints, tolerance: float = 0.0) -> tuple[Floats, Verdict]:
@@ -115,10 +149,14 @@ def check(boxes: Floats, sizes: Ints, tolerance: float = 0.0) -> tuple[Floats, V
     with np.errstate(invalid="ignore"):
         inside = np.minimum(np.maximum(boxes, 0), limit)
         not_finite = _any(~np.isfinite(boxes))
-        zero_size = ~not_finite & _thin(boxes)
-        outside = ~not_finite & ~zero_size & _thin(inside)
-        clipped = ~not_finite & ~zero_size & ~outside & _any(np.abs(boxes - inside) > tolerance)
-    return np.where(clipped[:, None], inside, boxes), Verdict(not_finite, zero_size, outside, clipped)
+        swapped = ~not_finite & _any(boxes[:, 2:] - boxes[:, :2] <= -THINNEST)
+        zero_size = ~not_finite & ~swapped & _thin(boxes)
+        outside = ~not_finite & ~swapped & ~zero_size & _thin(inside)
+        over = np.abs(boxes - inside)
+        clipped = ~not_finite & ~swapped & ~zero_size & ~outside & _any(over > tolerance)
+        beside = clipped & ~_any((over != 0) & (over != 1))
+    verdict = Verdict(not_finite, swapped, zero_size, outside, clipped, beside)
+    return np.where(clipped[:, None], inside, boxes), verdict
 
 
 def flag(value: object) -> bool | None:

@@ -14,7 +14,7 @@ import numpy as np
 from lit_vision import files, nearest
 from lit_vision.data.formats import image_headers, lists, objects, voc_file
 from lit_vision.data.formats.findings import Finding, Reading
-from lit_vision.data.formats.objects import Bools, Floats, Images, Ints, Objects
+from lit_vision.data.formats.objects import Bools, Described, Floats, Images, Ints, Objects
 from lit_vision.data.formats.voc_file import Image, Object
 from lit_vision.errors import InputError
 
@@ -148,7 +148,7 @@ def _stems(root: Path, split: str, findings: list[Finding]) -> list[str]:
     seen: set[str] = set()
     for stem in stems:
         if stem in seen:
-            findings.append(Finding(path, f"image {stem}", "duplicate id", "this image is listed twice"))
+            findings.append(Finding(path, f"image {stem}", "duplicate id", "this image is listed twice", image=stem))
         seen.add(stem)
     return list(dict.fromkeys(stems))
 
@@ -160,9 +160,9 @@ def _parse_all(folder: Path, stems: Sequence[str], numbers: Sequence[int], findi
             yield voc_file.parse(path, number, stem)
         except OSError as error:
             text = f"the file cannot be read: {error.strerror}"
-            findings.append(Finding(path, f"image {stem}", "missing annotation", text))
+            findings.append(Finding(path, f"image {stem}", "missing annotation", text, image=stem))
         except ValueError as error:
-            findings.append(Finding(path, f"image {stem}", "bad XML", str(error)))
+            findings.append(Finding(path, f"image {stem}", "bad XML", str(error), image=stem))
 
 
 def _images(places: Places, parsed: Sequence[Image], findings: list[Finding]) -> tuple[list[Image], Images]:
@@ -176,7 +176,7 @@ def _images(places: Places, parsed: Sequence[Image], findings: list[Finding]) ->
             kept.append(index)
         else:
             path = places.annotations / f"{parsed[index].stem}.xml"
-            findings.append(Finding(path, f"image {files[index]}", *fault))
+            findings.append(Finding(path, f"image {files[index]}", *fault, image=parsed[index].stem))
     there = [parsed[index] for index in kept]
     ids, stems = [image.number for image in there], [image.stem for image in there]
     found = Images(folder, [files[index] for index in kept], ids, stems, sizes[np.array(kept, dtype=np.int64)])
@@ -200,22 +200,23 @@ def _objects(
     flat = [(owner, place, entry) for owner, image in enumerate(parsed) for place, entry in enumerate(image.objects)]
     labels = meaning.labels()
 
-    def describe(index: int) -> tuple[Path, str, str]:
+    def describe(index: int) -> Described:
         owner, place, entry = flat[index]
-        path = folder / f"{parsed[owner].stem}.xml"
+        stem = parsed[owner].stem
         x1, y1, x2, y2 = entry.corners
-        return path, f"object {place + 1} ({entry.name})", f"bndbox {x1:g} {y1:g} {x2:g} {y2:g}"
+        box = f"bndbox {x1:g} {y1:g} {x2:g} {y2:g}"
+        return Described(folder / f"{stem}.xml", f"object {place + 1} ({entry.name})", box, stem)
 
     for index, (_, _, entry) in enumerate(flat):
         if entry.name not in labels:
             text = f"there is no class of this name; {nearest.hint(entry.name, labels)}"
-            findings.append(Finding(*describe(index)[:2], "unknown category", text))
+            findings.append(describe(index).finding("unknown category", text))
         elif entry.difficult is None:
-            findings.append(Finding(*describe(index)[:2], "bad flag", "difficult is neither 0 nor 1"))
+            findings.append(describe(index).finding("bad flag", "difficult is neither 0 nor 1"))
     owners = np.array([owner for owner, _, _ in flat], dtype=np.int64)
     corners = _edges([entry.corners for _, _, entry in flat], meaning.corners)
     boxes, verdict = objects.check(corners, images.sizes[owners])
-    findings.extend(verdict.findings(images.sizes[owners], describe))
+    findings.extend(verdict.findings(corners, images.sizes[owners], describe))
     clear = np.array([entry.name in labels and entry.difficult is not None for _, _, entry in flat], dtype=np.bool_)
     return _labelled([entry for _, _, entry in flat], owners, boxes, verdict.sound & clear, meaning)
 

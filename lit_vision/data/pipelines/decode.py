@@ -8,6 +8,7 @@ sets another limit, for whoever has larger pictures; reader processes inherit it
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,22 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+class Header(NamedTuple):
+    """What an image file says of itself before a pixel is unpacked.
+
+    Attributes:
+        format: One of `FORMATS`, or `MPO`.
+        mode: Pillow's name of the kind of pixels: `RGB`, `CMYK`, `P`, `I;16`, …
+        frames: Pictures in the file; `read` takes the first.
+        orientation: EXIF's number, 1 for upright.
+    """
+
+    format: str
+    mode: str
+    frames: int
+    orientation: int
 
 
 def read(path: Path) -> Tensor:
@@ -87,6 +104,17 @@ def size(path: Path) -> tuple[int, int]:
         raise
     except Exception:
         raise InputError(f"{path}: not an image that can be read; replace or remove it") from None
+
+
+def header(path: Path) -> Header:
+    """What a file that `read` decodes says of itself.
+
+    Raises:
+        InputError: If it is of too many pixels.
+        OSError: If it cannot be read, or is no image.
+    """
+    with _opened(path) as image:
+        return Header(image.format or "", image.mode, getattr(image, "n_frames", 1), _orientation(image))
 
 
 def most_pixels() -> int:

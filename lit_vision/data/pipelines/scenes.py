@@ -78,12 +78,20 @@ class BoxPipeline(Pipeline[Annotations, list[Target]]):
             sizes: int64 [N, 2], height and width of the images as they are. Where other transforms than a resizing to
                 one short side are at work, these are what is returned: equal images stay equal.
         """
+        resized = self.resized(sizes)
+        return [(h, w) for h, w in sizes.tolist()] if resized is None else [collate.padded(size) for size in resized]
+
+    def resized(self, sizes: Tensor) -> list[tuple[int, int]] | None:
+        """Height and width of each image as it is tested; None where it is not resized to one short side.
+
+        Args:
+            sizes: int64 [N, 2], height and width of the images as they are.
+        """
         transforms = list(self.eval.transforms)
-        known = len(transforms) == 1 and isinstance(transforms[0], ShortSide) and len(transforms[0].min_size) == 1
-        if not known:
-            return [(height, width) for height, width in sizes.tolist()]
+        if len(transforms) != 1 or not isinstance(transforms[0], ShortSide) or len(transforms[0].min_size) != 1:
+            return None
         resize = transforms[0]
-        return [collate.padded(resize.size(height, width, resize.min_size[0])) for height, width in sizes.tolist()]
+        return [resize.size(height, width, resize.min_size[0]) for height, width in sizes.tolist()]
 
     def _train_sample(self, split: Annotations, index: int) -> Sample[Target]:
         """The sample of an index, or the next that can be read, so that batches keep their size."""

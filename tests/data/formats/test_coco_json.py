@@ -186,7 +186,8 @@ def test_joined_splits_lie_below_one_root(tmp_path):
 
 
 BOXES = {
-    "zero size": ([5, 5, 0, 9], [5, 5, 9, -3], [5, 5, 0.001, 9]),
+    "zero size": ([5, 5, 0, 9], [5, 5, 0.001, 9]),
+    "swapped corners": ([5, 5, 9, -3],),
     "outside the image": ([70, 5, 9, 9], [5, 81, 9, 9], [-20, 5, 20, 9]),
     "not a box": ([math.nan, 5, 9, 9], [5, 5, math.inf, 9], [5, 5, 9], None, "box", [5, 5, "x", 9], [None, 5, 9, 9]),
 }
@@ -348,7 +349,7 @@ def test_missing_unreadable_and_other_images(tmp_path):
     (folder / "000000030000.jpg").unlink()
     (folder / "000000030001.jpg").write_bytes(b"no image")
     Image.new("RGB", (30, 40)).save(folder / "000000030002.jpg")
-    told = [finding[1:] for finding in read(root).findings]
+    told = [finding[1:5] for finding in read(root).findings]
     assert told == [
         ("image 30000 (000000030000.jpg)", "missing image", "there is no such file", True),
         (

@@ -49,7 +49,7 @@ def test_missing_and_unreadable(folder, monkeypatch):
     sizes, faults = image_headers.sizes(folder, files)
     assert sizes.tolist() == [[20, 10], [0, 0], [20, 12], [0, 0], [0, 0]]
     reason = f"{folder}/b.jpg: not an image that can be read; replace or remove it"
-    assert faults == {1: reason, 3: "missing", 4: "missing"}
+    assert faults == {1: reason, 3: "there is no such file", 4: "there is no such file"}
     read = []
 
     def size(path):
@@ -62,7 +62,7 @@ def test_missing_and_unreadable(folder, monkeypatch):
 
 
 def test_names_are_case_sensitive(folder):
-    assert image_headers.sizes(folder, ["A.png"])[1] == {0: "missing"}
+    assert image_headers.sizes(folder, ["A.png"])[1] == {0: "there is no such file; there is a.png"}
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY nonsense", b"nothing of numpy's"])

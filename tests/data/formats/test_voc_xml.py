@@ -172,7 +172,7 @@ def test_bad_xml_and_duplicates(tmp_path):
     [
         ((20, 20, 20, 20), "zero size"),
         ((20, 20, 20, 30), "zero size"),
-        ((30, 20, 20, 30), "zero size"),
+        ((30, 20, 20, 30), "swapped corners"),
         ((71, 10, 90, 20), "outside the image"),
         ((-20, 10, 0, 20), "outside the image"),
         (("nan", 10, 20, 20), "not a box"),
@@ -189,7 +189,9 @@ def test_bad_box_is_left_out(tmp_path, box, kind):
 def test_whole_image_is_no_finding(tmp_path):
     found, faults = voc_xml.read(one_image(tmp_path, (1, 1, 70, 50), (70, 50, 71, 51)), "train", Meaning(["ant"]))
     assert found.boxes.tolist() == [[0, 0, 70, 50], [69, 49, 70, 50]]
-    assert [(finding.name, finding.kind, finding.fatal) for finding in faults] == [("object 2 (ant)", "clipped", False)]
+    assert [(finding.name, finding.kind, finding.fatal) for finding in faults] == [
+        ("object 2 (ant)", "one pixel outside", False)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,7 @@ def test_folders_that_count_from_zero(tmp_path):
     """Their boxes move by a pixel, as in every reader of VOC; what then sticks out is clipped and noted."""
     found, faults = voc_xml.read(one_image(tmp_path, (0, 0, 69, 49)), "train", Meaning(["ant"]))
     assert found.boxes.tolist() == [[0, 0, 69, 49]]
-    assert faults[0].text == "bndbox 0 0 69 49; it sticks out of 70 x 50 pixels"
+    assert faults[0].text == "bndbox 0 0 69 49; it sticks out of 70 x 50 pixels by one; corners may count otherwise"
     assert not faults[0].fatal
 
 
