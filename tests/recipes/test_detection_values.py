@@ -39,7 +39,17 @@ R50 = {
     "FL*, gamma 4, beta 0": (33.9, 51.8, 36.4),
 }
 R101 = {
-    "minival": (36.0, 54.9, 38.7),  # Table 1d
+    # Table 1d, whose first and seventh line print the same figures
+    "OHEM, batch 128, NMS .7": (31.1, 47.2, 33.2),
+    "OHEM, batch 256, NMS .7": (31.8, 48.8, 33.9),
+    "OHEM, batch 512, NMS .7": (30.6, 47.0, 32.6),
+    "OHEM, batch 128, NMS .5": (32.8, 50.3, 35.1),
+    "OHEM, batch 256, NMS .5": (31.0, 47.4, 33.0),
+    "OHEM, batch 512, NMS .5": (27.6, 42.0, 29.2),
+    "OHEM 1:3, batch 128, NMS .5": (31.1, 47.2, 33.2),
+    "OHEM 1:3, batch 256, NMS .5": (28.3, 42.4, 30.3),
+    "OHEM 1:3, batch 512, NMS .5": (24.0, 35.5, 25.8),
+    "minival": (36.0, 54.9, 38.7),
     # Table 1e
     "scale 400": (31.9, 49.5, 34.1, 11.6, 35.8, 48.5),
     "scale 500": (34.4, 53.1, 36.8, 14.7, 38.5, 49.1),
@@ -111,3 +121,19 @@ def test_rows_of_the_losses_set_what_the_tables_vary():
     assert loss("cross-entropy without prior") == (plain, 0.5)
     star, prior = loss("FL*, gamma 4, beta 0")
     assert (star["init_args"], prior) == ({"gamma": 4.0, "beta": 0.0, "alpha": 0.25}, 0.01)
+
+
+def test_rows_of_hard_examples_set_what_table_1d_varies():
+    card, found = recipes.read_card("retinanet/r101_fpn_coco"), {}
+    for name in (name for name in card.rows if name.startswith("OHEM")):
+        network = recipes.resolve(["retinanet/r101_fpn_coco"], name).config["model"]["init_args"]["network"]
+        objective = network["init_args"]["objective"]["init_args"]
+        assert objective["class_loss"]["init_args"] == {"gamma": 0.0, "alpha": None}
+        found[name] = tuple(objective["mining"].values())
+        assert any("what divides the losses" in text for text in card.rows[name].deviations)
+    sizes = (128, 256, 512)
+    assert found == {
+        **{f"OHEM, batch {size}, NMS .7": (size, 0.7, None) for size in sizes},
+        **{f"OHEM, batch {size}, NMS .5": (size, 0.5, None) for size in sizes},
+        **{f"OHEM 1:3, batch {size}, NMS .5": (size, 0.5, 3) for size in sizes},
+    }
