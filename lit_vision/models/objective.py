@@ -45,17 +45,29 @@ class DenseObjective:
 
     def __call__(self, predictions: Predictions, targets: Sequence[Target]) -> dict[str, Tensor]:
         """Classification loss `cls` of all examples, box loss `box` of those assigned to objects."""
-        boxes, labels = zip(*map(matching.trainable, targets), strict=True)
-        anchors = predictions.anchors
-        matched = torch.stack(matching.assign(self.matcher, boxes, [anchors] * len(boxes)))
-        cls = self.class_loss(predictions.logits, matching.labels_of(matched, torch.cat(labels)))
+        matched, boxes, labels = self.assign(predictions.anchors, targets)
+        cls = self.class_loss(predictions.logits, labels)
         examples, number = self._examples(predictions, cls, matched)
         weights = 1 / (number.clamp(min=1).float() * len(matched))
 
         image, anchor = (examples & (matched >= 0)).nonzero(as_tuple=True)
-        wanted = box.encode(torch.cat(boxes)[matched[image, anchor]], anchors[anchor])
+        wanted = box.encode(boxes[matched[image, anchor]], predictions.anchors[anchor])
         off = losses.smooth_l1(predictions.deltas[image, anchor].float(), wanted, self.box_beta)
         return {"cls": (cls.masked_fill(~examples, 0).sum(1) * weights).sum(), "box": (off * weights[image]).sum()}
+
+    def assign(self, anchors: Tensor, targets: Sequence[Target]) -> tuple[Tensor, Tensor, Tensor]:
+        """What each anchor stands for.
+
+        Args:
+            anchors: [A, 4].
+            targets: Of B images, with G objects together.
+
+        Returns:
+            int64 [B, A], as from `matching.assign`; the objects' boxes [G, 4]; and each anchor's label, int64 [B, A].
+        """
+        boxes, labels = zip(*map(matching.trainable, targets), strict=True)
+        matched = torch.stack(matching.assign(self.matcher, boxes, [anchors] * len(boxes)))
+        return matched, torch.cat(boxes), matching.labels_of(matched, torch.cat(labels))
 
     def _examples(self, predictions: Predictions, cls: Tensor, matched: Tensor) -> tuple[Tensor, Tensor]:
         """What is learnt from, bool [B, A], and what each image's losses are divided by, int64 [B]."""

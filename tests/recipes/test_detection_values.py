@@ -37,6 +37,13 @@ R50 = {
     # Table 3
     "FL*, gamma 2, beta 1": (33.8, 52.7, 36.3),
     "FL*, gamma 4, beta 0": (33.9, 51.8, 36.4),
+    # Table 1e, milliseconds
+    "time at scale 400": (64,),
+    "time at scale 500": (72,),
+    "time at scale 600": (98,),
+    "time at scale 700": (121,),
+    "time at scale 800": (153,),
+    "Figure 1": (100,),
 }
 R101 = {
     # Table 1d, whose first and seventh line print the same figures
@@ -70,6 +77,12 @@ R101 = {
     "SSD321": (28.0,),
     "DSSD321": (28.0,),
     "R-FCN": (29.9,),
+    # Table 1e, milliseconds
+    "time at scale 400": (81,),
+    "time at scale 500": (90,),
+    "time at scale 600": (122,),
+    "time at scale 700": (154,),
+    "time at scale 800": (198,),
 }
 MILLISECONDS = {
     **{"YOLOv2": 25, "SSD321": 61, "DSSD321": 85, "R-FCN": 85},
@@ -87,11 +100,35 @@ def test_values_are_the_paper_s(recipe, printed):
     assert {row.source for row in rows.values()} == {"paper"}
 
 
-def test_times_are_told_of_others_alone():
+def test_times_of_others_are_quoted_and_ours_are_never_judged():
     rows = recipes.read_card("retinanet/r101_fpn_coco").rows
     times = {name: row.also["test/ms"] for name, row in rows.items() if "test/ms" in row.also}
     assert times == MILLISECONDS
     assert all(rows[name].quoted for name in times)
+    for recipe in ("retinanet/r50_fpn_coco", "retinanet/r101_fpn_coco"):
+        rows = recipes.read_card(recipe).rows
+        for scale in (400, 500, 600, 700, 800):
+            row = rows[f"time at scale {scale}"]
+            assert (row.judged, row.hardware) == (False, "NVIDIA M40")
+            timed = recipes.resolve([recipe], f"time at scale {scale}").config["data"]["init_args"]
+            assert (timed["pipeline"]["init_args"]["test"], timed["test"]) == (scale, None)
+
+
+def test_figure_2_is_drawn_from_the_rows_figures():
+    rows = {depth: recipes.read_card(f"retinanet/r{depth}_fpn_coco").rows for depth in (50, 101)}
+    figure = rows[101]["Figure 2"]
+    names = {f"RetinaNet-{depth}": [f"scale {scale}" for scale in (400, 500, 600, 700, 800)] for depth in rows}
+    expected = {
+        label: [[rows[depth][f"time at {name}"].value, rows[depth][name].value] for name in names[label]]
+        for depth, label in zip(rows, names, strict=True)
+    }
+    quoted = {"FPN FRCN": "Faster R-CNN w FPN"} | {name: name for name in MILLISECONDS if name[0] not in "YF"}
+    expected |= {label: [[rows[101][name].also["test/ms"], rows[101][name].value]] for label, name in quoted.items()}
+    assert figure.analysis["init_args"]["printed"] == expected
+    trained = ["scale 400", "scale 500", "minival", "scale 700", "scale 800"]
+    assert [(member.recipe, member.row) for member in figure.members] == [
+        (f"retinanet/r{depth}_fpn_coco", row) for depth in (50, 101) for row in trained
+    ]
 
 
 @pytest.mark.parametrize("recipe", ["retinanet/r50_fpn_coco", "retinanet/r101_fpn_coco"])
