@@ -18,7 +18,7 @@ from lit_vision.ops import losses, matching
 from lit_vision.types import Batch, Target
 
 HARDEST = {"foreground": 20, "background": 1}  # percent of the anchors, by which the text and the curves are told
-POINTS = 1001
+POINTS = 201
 SEED = 0
 
 

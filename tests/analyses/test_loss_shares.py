@@ -54,11 +54,11 @@ def test_the_easiest_half_by_hand():
     network = Known(logit(0.9), logit(0.5), logit(0.2), logit(0.4))
     found = look(LossShares([0, 1]), network, objects(2))
     easy, hard = -math.log(0.9), -math.log(0.5)
-    assert found.arrays["foreground/gamma 0"][500] == pytest.approx(easy / (easy + hard))
-    assert found.arrays["foreground/gamma 1"][500] == pytest.approx(0.1 * easy / (0.1 * easy + 0.5 * hard))
+    assert found.arrays["foreground/gamma 0"][100] == pytest.approx(easy / (easy + hard))
+    assert found.arrays["foreground/gamma 1"][100] == pytest.approx(0.1 * easy / (0.1 * easy + 0.5 * hard))
     # Background: wrong by 0.2 and 0.4, so right by 0.8 and 0.6
     easy, hard = -math.log(0.8), -math.log(0.6)
-    assert found.arrays["background/gamma 1"][500] == pytest.approx(0.2 * easy / (0.2 * easy + 0.4 * hard))
+    assert found.arrays["background/gamma 1"][100] == pytest.approx(0.2 * easy / (0.2 * easy + 0.4 * hard))
     # The hardest percent lies within the harder of two anchors, whose loss is spread evenly over its half
     assert found.figures["background_hardest1/gamma 0"] == pytest.approx(2 * hard / (easy + hard))
     assert set(found.figures) == {
