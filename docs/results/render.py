@@ -475,7 +475,8 @@ def claims():
 def figures():
     found = lines("figures")
     costs = [entry for entry in found if entry["metric"] == "analysis/multiply_adds"]
-    formulas = [entry for entry in found if entry["of"].startswith("rectifiers/variance")]
+    losses = [entry for entry in found if entry["metric"].startswith("analysis/reduction")]
+    shares = next(e["figures"] for e in found if e["of"] == "quickstart/digit_scenes: loss shares")
     cost_table = table(
         ["row", "multiply-adds (1e9)", "printed", "verdict", "parameters (1e6)"],
         [
@@ -486,14 +487,6 @@ def figures():
             for entry in costs
         ],
     )
-    number_table = table(
-        ["row", "figure", "here", "printed", "verdict"],
-        [
-            (entry["of"], name, f"{entry['figures'][name]:.5g}", printed(entry, name), verdict)
-            for entry in formulas
-            for name, verdict in entry["verdicts"].items()
-        ],
-    )
     pictures = "\n\n".join(f"![{caption}](pictures/{name}.png)" for name, caption in DRAWN.items())
     responses = next(e["figures"] for e in found if e["of"] == "resnet/cifar10: Figure 7")
     slope = next(
@@ -501,12 +494,34 @@ def figures():
     )
     return FIGURES.format(
         costs=cost_table,
-        relations=held(found),
-        numbers=number_table,
+        relations=held(costs),
+        numbers=numbers([entry for entry in found if entry["of"].startswith("rectifiers/variance")]),
+        losses=numbers(losses),
+        fading=held(losses),
+        background=by_gamma(shares, "analysis/background_hardest1"),
+        foreground=by_gamma(shares, "analysis/foreground_hardest20"),
         pictures=pictures,
         weaker=" and ".join(f"{responses[f'analysis/weaker/resnet-{depth}']:.0f} %" for depth in (20, 56)),
         growth=100 * (2**slope - 1),
     )
+
+
+def numbers(found):
+    """The judged figures of analyses, as a table."""
+    return table(
+        ["row", "figure", "here", "printed", "verdict"],
+        [
+            (entry["of"], name, f"{entry['figures'][name]:.5g}", printed(entry, name), verdict)
+            for entry in found
+            for name, verdict in entry["verdicts"].items()
+        ],
+    )
+
+
+def by_gamma(shares, figure):
+    """A share at each gamma, in words."""
+    *first, last = (f"{shares[f'{figure}/gamma {gamma}']:.0f}" for gamma in ("0", "0.5", "1", "2"))
+    return f"{', '.join(first)} and {last} %"
 
 
 def printed(entry, name):
@@ -548,6 +563,10 @@ DRAWN = {
     "resnet_cifar10_figure_7": "digits, 150 iterations: layer responses of five nets (ResNet, Figure 7)",
     "cifar10_jpeg_figure_6_left": "training error of plain-20 and plain-56, 1,500 iterations",
     "cifar10_jpeg_figure_6_middle": "training error of ResNet-20 and ResNet-56, 1,500 iterations",
+    "retinanet_r50_fpn_coco_figure_1": "cross-entropy and focal losses by probability (RetinaNet, Figure 1)",
+    "retinanet_r50_fpn_coco_figure_5": "losses by logit, FL* too (RetinaNet, Figure 5)",
+    "retinanet_r50_fpn_coco_figure_6": "their derivatives (RetinaNet, Figure 6)",
+    "quickstart_digit_scenes_loss_shares": "digit scenes, 250 iterations: cumulative losses (RetinaNet, Figure 4)",
 }
 
 FIGURES = """# Figures of the papers, drawn here
@@ -560,6 +579,7 @@ signals are at stand-in scale; compare them with one another only.
 lit-vision test --config resnet/costs --row "34 layers"
 lit-vision test --config rectifiers/variance --row "Figure 1"
 lit-vision test --config rectifiers/variance --row "standard deviations"
+lit-vision test --config retinanet/r50_fpn_coco --row "Figure 1"
 ```
 
 ## Costs (ResNet, Table 1, Figures 3 and 5; rectifiers, Table 3)
@@ -571,6 +591,15 @@ lit-vision test --config rectifiers/variance --row "standard deviations"
 ## Standard deviations and shapes (rectifiers, Section 2.2 and Figure 1)
 
 {numbers}
+
+## Focal losses (RetinaNet, Figures 1, 5 and 6)
+
+How many times smaller a loss is than cross-entropy, where the right answer has a probability of 50 or 90 %; in Figure 6
+its derivative. The paper's text says 100, and at most 4.
+
+{losses}
+
+{fading}
 
 ## Pictures
 
@@ -589,6 +618,18 @@ lit-vision fit --config resnet/cifar10 --row plain-20 --data lit_vision.data.dig
   --model.schedule.class_path torch.optim.lr_scheduler.MultiStepLR --model.schedule.milestones "[100, 130]" \\
   --model.schedule.gamma 0.1 --trainer.max_steps 150 --trainer.val_check_interval 10 --trainer.log_every_n_steps 5
 lit-vision test --config resnet/cifar10 --row "Figure 7"
+```
+
+The cumulative losses of RetinaNet's Figure 4 are those of the light detector of the [digit scenes](digit_scenes.md)
+after 250 iterations in place of 700, on all of its test images. At gamma 0, 0.5, 1 and 2 the hardest percent of the
+background's anchors has {background} of the background's loss; the hardest fifth of the foreground
+has {foreground} of the foreground's. So gamma leaves the background to a few, and changes the foreground less,
+as in the paper. There the hardest fifth of the foreground has about half of its loss; after so short a training it has
+hardly more than a fifth.
+
+```
+lit-vision fit --config quickstart/digit_scenes --trainer.max_steps 250 --model.schedule.steps 250
+lit-vision test --config quickstart/digit_scenes --row "loss shares" --run RUN
 ```
 
 {pictures}

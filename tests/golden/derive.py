@@ -44,6 +44,7 @@ CANNOT_SHOW = {
     (*SCALES, *LENGTHS): "every scale is cut to the twin's 64 pixels, every training to two iterations",
     ("data.pipeline.train", "protocol"): "the scale is cut to the twin's 96 pixels, and a protocol changes tests alone",
     ("trainer.max_steps", "model.schedule", "model.schedule.milestones"): "a schedule acts after the pinned loss",
+    ("model.network.objective.mining",): "an image of the twin leaves fewer hard examples than any mini-batch holds",
     ("model.network.activation",): "slopes start alike, one per layer or one per channel",
     ("model.network.init",): "thirty layers pass no signal on by Xavier, whichever fan it has",
 }

@@ -15,6 +15,7 @@ from torchvision.models import detection
 
 from lit_vision.experiment import recipes
 from lit_vision.runs import folder as runs
+from lit_vision.runs import trained
 from tests.twins import coco
 
 FILE = Path(__file__).parents[1] / "golden" / "losses.json"
@@ -75,6 +76,18 @@ def test_first_losses(command, twin, recipe, row):
         FILE.write_text(json.dumps(LOSSES, indent=1) + "\n")
     assert math.isfinite(losses[1])
     assert losses[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json differs: {losses}"
+
+
+@pytest.mark.slow
+def test_a_retinanet_is_timed_and_its_loss_shared_out(command, twin):
+    recipe = ("--config", "retinanet/r101_fpn_coco")
+    command("fit", *recipe, "--row", "minival", "--data.root", twin, *CUT, *UNFROZEN, "--run", "run")
+    command("test", *recipe, "--row", "time at scale 600", "--run", "run", "--data.pipeline.test", "64")
+    assert "stand-in" in command.out
+    command("test", *recipe, "--row", "Figure 4", "--run", "run", "--data.pipeline.test", "64")
+    said = trained.of_run(Path("run"), "retinanet/r101_fpn_coco", "minival").figures()
+    assert said["time at scale 600"]["analysis/total_ms"] > said["time at scale 600"]["analysis/conv_ms"] > 0
+    assert 0 < said["Figure 4"]["analysis/background_hardest1/gamma 2"] <= 100
 
 
 @pytest.mark.parametrize(
