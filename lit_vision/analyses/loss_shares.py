@@ -112,8 +112,9 @@ class LossShares(Analysis):
 
 def cumulated(found: Tensor) -> Array:
     """Of losses [N], sorted upwards: the share of their sum that the easiest 0, 1, … N have, [N + 1]."""
-    sums: Array = np.concatenate([[0.0], np.cumsum(np.sort(found.double().numpy()))])
-    return sums / sums[-1]
+    sums = np.concatenate([[0.0], np.cumsum(np.sort(found.double().numpy()))])
+    shares: Array = sums / sums[-1]
+    return shares
 
 
 def _images(network: RetinaNet, batches: Iterable[Batch[Any]]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
