@@ -95,7 +95,7 @@ def of_image(network: Detector, prepare: Callable[[Tensor], tuple[Tensor, Tensor
     if isinstance(network, RegionDetector):
         regions = network.propose(features, images.shape[-2:], sizes)
         ends["proposal"] = clock(images)
-        candidates = network.candidates_of(network.score(features, regions), sizes)
+        candidates = network.candidates_of(network.score(features, regions, sizes), sizes)
     else:
         candidates = network.candidates(features, images.shape[-2:], sizes)
     network.select(candidates)
