@@ -112,14 +112,13 @@ class CocoFormat(BoxData):
 class COCO(BoxData):
     """COCO's own files: `annotations/instances_<split>.json` and `<split>/` below the root.
 
-    The papers' `trainval35k` is train2017 and their `minival` is val2017. With the files of 2014, `trainval2014` is both
-    of them, and the splits `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one
-    per line.
+    The papers' `trainval35k` is train2017 and their `minival` is val2017. `trainval2014` is train2014 and val2014. The
+    splits `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one per line.
 
     Args:
         root: Folder with `annotations/` and the images' folders, which may also lie in `images/`.
         train: Training split.
-        val: Validation split.
+        val: Validation split; None for none, where every labelled image is trained on.
         test: `test-dev2015`, `test-dev2017`, or `test2015` with the images of test-std among them. Their annotations
             are on the server alone: the run writes the file to send. None tests on `val`.
         only: Ids of the only images to use, for a look at a few; None uses all.
@@ -136,7 +135,7 @@ class COCO(BoxData):
         self,
         root: str = "data/coco",
         train: Split = "train2017",
-        val: Split = "val2017",
+        val: Split | None = "val2017",
         test: Test | None = None,
         only: Sequence[int] | None = None,
         algorithm: str = "lit-vision",
@@ -144,7 +143,8 @@ class COCO(BoxData):
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
-        self.names: dict[str, str] = {"train": train, "val": val} | ({"test": test} if test else {})
+        named = {"train": train, "val": val, "test": test}
+        self.names: dict[str, str] = {split: name for split, name in named.items() if name}
         self.only = only
         if not re.fullmatch(r"[\w-]+", algorithm, re.ASCII):
             raise InputError(f"data.algorithm {algorithm!r}: the server takes letters, digits, - and _ alone")
