@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from lit_vision import console, launch
 from lit_vision.errors import InputError
-from lit_vision.experiment import compose, stages
 from lit_vision.experiment import names as check
+from lit_vision.experiment import stages
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.experiment.stages import Stage
 from lit_vision.runs import durable
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, limits, proposing, resolution
+from lit_vision.session import folders, limits, proposing, resolution, weights
 from lit_vision.session.request import Request
 from lit_vision.session.session import PartOf, Session
 
@@ -68,16 +68,18 @@ class Staged:
         """
         self.folder = folder = folders.find(self.asked, self.whole, self.config)
         *earlier, last = self._places(folder)
+        around = PartOf()
         if self.asked.verb == "fit" and not folder.finished:
+            around = PartOf(origin=weights.origin(self.whole))
             folders.make(folder.path)
             durable.refuse_links(folder.path)  # `stages` itself, or a stage, may be one
             folders.start(folder, self.whole, self.config)
             for place in earlier:
-                if code := _run_earlier(place, folder, self.asked):
+                if code := _run_earlier(place, folder, self.asked, around):
                     return code
             console.say(f"stage {last.stage.name}, the last of {len(self.listed)}")
         asked = dataclasses.replace(self.asked, run=str(folder.path))
-        return _session(last, folder, asked, self.config).run()
+        return _session(last, folder, asked, dataclasses.replace(around, saved=self.config)).run()
 
     def _places(self, folder: RunFolder) -> list[_Place]:
         """The stages with their folders; the last one's is the run's."""
@@ -85,7 +87,7 @@ class Staged:
         return [_Place(*each) for each in zip(self.listed, self.experiments, [*below, folder], strict=True)]
 
 
-def _run_earlier(place: _Place, whole: RunFolder, asked: Request) -> int:
+def _run_earlier(place: _Place, whole: RunFolder, asked: Request, around: PartOf) -> int:
     """Trains or proposes, unless that is done."""
     stage = place.stage
     if not stage.trains:
@@ -95,15 +97,15 @@ def _run_earlier(place: _Place, whole: RunFolder, asked: Request) -> int:
         return 0
     console.say(f"stage {stage.name}")
     request = dataclasses.replace(asked, run=str(place.folder.path), ckpt_path=None)
-    return _session(place, whole, request).run()
+    return _session(place, whole, request, around).run()
 
 
-def _session(place: _Place, whole: RunFolder, asked: Request, saved: compose.Config | None = None) -> Session:
+def _session(place: _Place, whole: RunFolder, asked: Request, around: PartOf) -> Session:
     """The session of a training stage, with what earlier stages hand on."""
     proposing.hand_on(place.stage, place.experiment, whole)
     start = {key: whole.stage(name).last for key, name in place.stage.start.items()}
     part_of = "" if place.folder == whole else whole.path.name
-    session = Session(asked, place.experiment, PartOf(part_of, saved, start))
+    session = Session(asked, place.experiment, dataclasses.replace(around, run=part_of, start=start))
     _refuse_several_devices(session)
     return session
 
