@@ -26,6 +26,7 @@ TESTED_KEYS = (
     *(
         "protocol",
         "data.test",
+        "data.proposals.test",
         "data.pipeline.test",
         "data.pipeline.cap",
         "data.pipeline.short_side",
