@@ -51,6 +51,10 @@ def test_the_splits_of_2014_make_those_of_2017():
     assert "test" not in COCO(test="test2015").official()  # no sheet of ours says how many
 
 
+def test_what_a_server_holds_is_the_server_s_split():
+    assert (VOC(test="07").official_split, VOC(test="12").official_split) == ("test", "server")
+
+
 def test_unions_of_voc_are_sums():
     numbers = {train: VOC(train=train, test="12").official()["train"] for train in ("07", "12", "07+12", "07++12")}
     assert numbers == {"07": 5011, "12": 11_540, "07+12": 5011 + 11_540, "07++12": 5011 + 4952 + 11_540}
