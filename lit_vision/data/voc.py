@@ -143,6 +143,11 @@ class VOC(BoxData):
         self._refuse_twice(train.annotations.names)
         return {"train": train, "test": self._read(f"20{self.test_set}", "test")}
 
+    @property
+    def official_split(self) -> str:
+        """`test`, or `server` for VOC 2012, whose test annotations are there alone."""
+        return "server" if self.test_set == "12" else "test"
+
     def official(self) -> dict[str, int]:
         """Images of the training lists, and of the test list."""
         return {"train": _IMAGES[self.train_set], "test": {"07": 4952, "12": 10_991}[self.test_set]}

@@ -26,6 +26,7 @@ TESTED_KEYS = (
     *(
         "protocol",
         "data.test",
+        "data.proposals.test",
         "data.pipeline.test",
         "data.pipeline.cap",
         "data.pipeline.short_side",
@@ -96,6 +97,8 @@ class Row:
         default: True for the one row that a recipe stands for when no row is asked for.
         quoted: Why the figure is printed beside ours and never run, e.g. `other people's network`.
         weights_of: The row whose trained weights this one tests, `row` or `recipe: row`.
+        starts_from: The row whose trained weights this training starts from, `row` or `recipe: row`; layers that depend
+            on other classes start afresh.
         analysis: A class path with arguments: what is looked at in the weights of `weights_of`, in the runs of
             `members`, or, without either, in this recipe as it starts; then nothing is trained.
         members: The trained networks that are tested, or the runs that are looked at, together.
@@ -120,6 +123,7 @@ class Row:
     default: bool = False
     quoted: str = ""
     weights_of: str = ""
+    starts_from: str = ""
     analysis: Any = None
     members: list[Member] = field(default_factory=list)
     until: str = ""
@@ -138,13 +142,22 @@ class Row:
     @property
     def parent(self) -> tuple[str, str]:
         """Recipe and row whose weights are tested; the recipe is empty where it is this one."""
-        recipe, _, row = self.weights_of.rpartition(": ")
-        return recipe, row
+        return _named(self.weights_of)
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Recipe and row whose weights the training starts from; both are empty where it is no other row's."""
+        return _named(self.starts_from)
 
     @property
     def trains(self) -> bool:
         """Whether running this row trains something; else it tests, analyses or quotes."""
         return not (self.quoted or self.weights_of or self.members or self.analysis is not None)
+
+
+def _named(text: str) -> tuple[str, str]:
+    recipe, _, row = text.rpartition(": ")
+    return recipe, row
 
 
 @dataclass(frozen=True)
@@ -301,7 +314,9 @@ def _check_row(name: str, row: Row, card: Card, where: str) -> None:
         raise InputError(f"{where} is one of default, {', '.join(ways)}; it cannot be several at once")
     if row.quoted and row.analysis is not None:
         raise InputError(f"{where} is quoted and never runs; leave out analysis")
-    if not (row.default or ways or row.set or row.until or row.analysis is not None):
+    if row.starts_from and not row.trains:
+        raise InputError(f"{where} trains nothing that could start from {row.starts_from!r}; leave out starts_from")
+    if not (row.default or ways or row.set or row.until or row.starts_from or row.analysis is not None):
         raise InputError(f"{where} says nothing that makes it this row: give `set`, or `default: true` to one row")
     if row.weights_of:
         _check_test(row, card, where)

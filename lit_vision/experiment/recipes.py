@@ -131,15 +131,14 @@ def read_card(name: str) -> Card:
 
 
 def check_references(name: str) -> None:
-    """Checks what a card says of other recipes: rows whose weights it tests or joins, and rows of its relations.
+    """Checks what a card says of other recipes: rows whose weights it takes or joins, and rows of its relations.
 
     Raises:
         InputError: Names the place, and the nearest recipe, row or figure.
     """
     card, source = read_card(name), str(find(name))
     for row, entry in card.rows.items():
-        recipe, _, parent = entry.weights_of.rpartition(": ")
-        named = [(recipe, parent)] if recipe else []
+        named = [(recipe or name, theirs) for recipe, theirs in (entry.parent, entry.origin) if theirs]
         for other, theirs in (*named, *((member.recipe or name, member.row) for member in entry.members)):
             if not read_card(other).row(theirs, other).trains:
                 raise InputError(f"{source}: card.rows.{row}: {theirs!r} of {other} trains nothing")

@@ -7,7 +7,7 @@ run's folder and its continuation (`folders`), what it keeps (`saved`), accumula
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -41,10 +41,14 @@ from lit_vision.models import counts
 from lit_vision.runs import durable, lock
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.session import folders, limits, origins, preparation, quiet, rows, saved, starting
+from lit_vision.runs.trained import Trained
+from lit_vision.session import folders, limits, origins, preparation, quiet, rows, saved, starting, weights
 from lit_vision.session.assembler import assemble
 from lit_vision.session.request import Request
 from lit_vision.tasks.task import Task
+
+if TYPE_CHECKING:
+    from lit_vision.session.stages import Staged
 
 
 def main(asked: Request, experiment: Experiment) -> int:
@@ -55,15 +59,8 @@ def main(asked: Request, experiment: Experiment) -> int:
             with errors.alike():
                 check.names(experiment)
             if rows.stands_on_others(asked, experiment):
-                return rows.run(asked, experiment, Session)
-            if listed := listed_stages.of(experiment):
-                from lit_vision.session import stages  # it runs sessions, one after the other
-
-                return stages.run(asked, experiment, listed)
-            with errors.alike():
-                limits.refuse(experiment, asked.verb == "fit")
-                limits.refuse_unknown_hardware(experiment)
-            return Session(asked, experiment).run()
+                return rows.run(asked, experiment, _of)
+            return _of(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
         except OSError as error:
@@ -71,6 +68,18 @@ def main(asked: Request, experiment: Experiment) -> int:
             if not durable.is_of_writing(error, folder):
                 raise
             raise durable.told(error, Path(error.filename or folder)) from error
+
+
+def _of(asked: Request, experiment: Experiment) -> "Session | Staged":
+    """The session of a training, or of several in a row."""
+    if listed := listed_stages.of(experiment):
+        from lit_vision.session.stages import Staged  # it runs sessions, one after the other
+
+        return Staged(asked, experiment, listed)
+    with errors.alike():
+        limits.refuse(experiment, asked.verb == "fit")
+        limits.refuse_unknown_hardware(experiment)
+    return Session(asked, experiment)
 
 
 @dataclass(frozen=True)
@@ -81,11 +90,13 @@ class PartOf:
         run: Name of the run that this one is an earlier stage of; empty for the last stage and for ordinary runs.
         saved: What the run's `config.yaml` holds, where that is more than the session's own configuration.
         start: Checkpoint by the dotted key of the part that starts from it.
+        origin: The training whose weights come before those, if the row starts from another row's.
     """
 
     run: str = ""
     saved: compose.Config | None = None
     start: Mapping[str, Path] = field(default_factory=dict)
+    origin: Trained | None = None
 
 
 class Session:
@@ -114,6 +125,7 @@ class Session:
         self.claim: lock.Claim | None = None
         self.made: list[Path] = []
         self.ckpt_path = asked.file
+        self.changed = experiment.changes()
 
     def run(self) -> int:
         """Finds the run folder, builds, runs, closes; a start that is refused leaves no folder."""
@@ -167,7 +179,7 @@ class Session:
             origins.refuse_untrained(self.request.verb, self.experiment, self.config, self.ckpt_path)
         later = not self.training and folder.last.is_file()
         place = self.place = folders.beside(folder, self.experiment) if later else folder
-        changed, identity = self.experiment.changes(), recipes.identity(self.config)
+        changed, identity = self.changed, recipes.identity(self.config)
         trained = origins.of(self.ckpt_path) if self.ckpt_path and launch.rank() == 0 else None
         changed |= provenance.of_training(trained, self.experiment) if trained else {}
         keep = Keep(**(self.config.get("checkpoint") or {}))
@@ -258,10 +270,19 @@ class Session:
         if launch.rank() == 0:
             preparation.mark_metrics(self.folder, self.ckpt_path)
         if self.ckpt_path is None:
-            starting.fill(model, self.part_of.start)
+            self._begin(model)
         trainer.fit(model, datamodule=data, ckpt_path=self.ckpt_path, weights_only=True)
         trainer.test(model, datamodule=data, ckpt_path=self.folder.last, weights_only=True, verbose=False)
         return 0
+
+    def _begin(self, model: Any) -> None:
+        """Fills what starts from other runs; what these changed, this one changes too."""
+        if origin := self.part_of.origin or weights.origin(self.experiment):
+            starting.take_over(model.network, origin)
+            self.changed |= origin.changed
+            if self.folder and launch.rank() == 0:
+                self.folder.note(starts_from=str(origin.folder.path))
+        starting.fill(model, self.part_of.start)
 
     def _evaluate(self) -> int:
         """A `validate` or `test` pass; with a checkpoint alone it prints figures and leaves no run folder."""

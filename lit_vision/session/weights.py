@@ -76,17 +76,31 @@ def _named(experiment: Experiment, member: Member, path: str) -> Trained:
     return found
 
 
-def _found(experiment: Experiment, member: Member) -> Trained:
+def origin(experiment: Experiment) -> Trained | None:
+    """The training whose weights a row starts from: the newest finished one below `runs/`; None for ImageNet's or none.
+
+    Raises:
+        InputError: There is none, and how to train it.
+    """
+    row = experiment.expected()
+    if row is None or not row.starts_from:
+        return None
+    recipe, name = row.origin
+    return _found(experiment, Member(name, recipe), "starts from")
+
+
+def _found(experiment: Experiment, member: Member, role: str = "member") -> Trained:
     recipe = member.recipe or experiment.name
     for found in trained.find(recipe, member.row):
         if member.seed in (None, found.seed):
-            console.say(f"member: {found.folder.path}")
+            console.say(f"{role}: {found.folder.path}")
             return found
     seed = "" if member.seed is None else f" with seed {member.seed}"
     option = "" if member.seed is None else f" --seed_everything {member.seed}"
+    remedy = "" if experiment.card.row(experiment.row or "").trains else ", or name runs by --members"
     raise InputError(
         f"there is no finished run of {recipe}, row {member.row!r}{seed}, below {runs.ROOT}; train it with\n"
-        f"lit-vision fit --config {recipe} --row {member.row!r}{option}, or name runs by --members"
+        f"lit-vision fit --config {recipe} --row {member.row!r}{option}{remedy}"
     )
 
 

@@ -65,6 +65,16 @@ def test_an_analysis_stands_on_weights_on_members_or_on_nothing():
     assert [name for name, row in parsed.rows.items() if row.trains] == ["a", "other"]
 
 
+def test_a_training_may_start_from_another_s_weights():
+    rows = {"a": {"claim": "c", "default": True}, "b": {"claim": "c", "starts_from": "resnet/coco: a, b"}}
+    parsed = card.parse({"rows": rows}, "f.yaml")
+    assert (parsed.rows["b"].origin, parsed.rows["b"].trains) == (("resnet/coco", "a, b"), True)
+    assert parsed.rows["a"].origin == ("", "")
+    told = r"^f.yaml: card.rows.b trains nothing that could start from 'a'; leave out starts_from$"
+    with pytest.raises(InputError, match=told):
+        card.parse({"rows": rows | {"b": {"claim": "c", "starts_from": "a", "weights_of": "a"}}}, "f.yaml")
+
+
 def test_what_is_quoted_is_not_analysed():
     with pytest.raises(InputError, match=r"^f.yaml: card.rows.a is quoted and never runs; leave out analysis$"):
         card.parse({"rows": {"a": {"value": 1, "quoted": "others'", "analysis": CURVES}}}, "f.yaml")

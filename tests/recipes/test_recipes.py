@@ -202,6 +202,8 @@ card: {{paper: "1512.03385", rows: {{a: {{value: 1, {entry}}}}}, relations: [{{i
         ("default: true", "row('a') > row('NIN', recipe='resnet/cifar10')", "'NIN' is quoted and never runs"),
         ("weights_of: 'resnet/cifar10: resnet-2'", "row('a') > 1", "resnet/cifar10 has no row 'resnet-2'"),
         ("weights_of: 'resnet/cifar10: NIN'", "row('a') > 1", "'NIN' of resnet/cifar10 trains nothing"),
+        ("starts_from: 'resnet/cifar10: NIN'", "row('a') > 1", "'NIN' of resnet/cifar10 trains nothing"),
+        ("starts_from: b", "row('a') > 1", "has no row 'b'"),
     ],
 )
 def test_references_to_other_recipes_are_checked(tmp_path, entry, expr, message):
