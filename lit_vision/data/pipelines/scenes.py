@@ -15,7 +15,7 @@ from lit_vision.data.pipelines import collate, decode, loading
 from lit_vision.data.pipelines.photos import IMAGENET_MEAN, IMAGENET_STD
 from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
-from lit_vision.data.pipelines.transforms import Rounding, ShortSide
+from lit_vision.data.pipelines.transforms import PCALighting, RandomShortSide, Rounding, ShortSide
 from lit_vision.errors import InputError
 from lit_vision.types import Batch, Sample, Target
 
@@ -161,3 +161,20 @@ def short_side(
     """
     mirror: list[Transform] = [v2.RandomHorizontalFlip()] if flip else []
     return BoxPipeline([ShortSide(train, cap, rounding), *mirror, *extra], [ShortSide([test], cap, rounding)])
+
+
+def crops(low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256, whole: bool = False) -> BoxPipeline:
+    """Training as in classification, on images with boxes (ResNet paper, Appendix C); see `photos.paper`.
+
+    An object outside of a crop is not trained on, one that is cut off ends at the crop's border.
+
+    Args:
+        low: Smallest short side in training.
+        high: Largest short side in training.
+        crop: Side of the random crop.
+        short_side: Short side in test.
+        whole: Whether tests get images as their files have them, for a protocol that resizes them itself; `short_side`
+            then does nothing.
+    """
+    train = [RandomShortSide(low, high), v2.RandomCrop(crop), v2.RandomHorizontalFlip(), PCALighting()]
+    return BoxPipeline(train, [] if whole else [ShortSide([short_side], 1 << 16)])
