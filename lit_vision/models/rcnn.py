@@ -21,7 +21,7 @@ from lit_vision.ops.selection import Selection
 from lit_vision.types import Batch, Candidates, Detections, Features, Target
 
 # "Top 200 proposals" of a class; the paper names no suppression, and 0.7 is that of Faster R-CNN's proposals.
-KEPT = Selection(score=0.0, per_level=2000, nms=0.7, limit=200, smallest=1.0)
+SELECTION = Selection(score=0.0, per_level=2000, nms=0.7, limit=200, smallest=1.0)
 # Not in the paper: those of the second stage of Fast R-CNN, Section 2.3.
 MATCHER = Matcher(low=0.5, high=0.5)
 SAMPLER = Sampler(size=1, fraction=0.25)
@@ -73,7 +73,7 @@ class RCNN(Localiser):
         num_classes: K; linked from the data in a recipe.
         regions: Makes the network that looks at regions from K.
         proposals: The trained localiser's.
-        kept: Proposals of each class: `per_level` are suppressed, `limit` are left.
+        selection: Proposals of each class: `per_level` are suppressed, `limit` are left.
         guesses: Classes of an image that are looked for, those with the best proposals, where `only` names none.
         matcher: Overlaps that make a region background or an object's.
         sampler: Regions of an image that are trained, and the largest share of positives. They are drawn from those of
@@ -92,7 +92,7 @@ class RCNN(Localiser):
         num_classes: int,
         regions: Callable[[int], CropClassifier],
         proposals: Callable[[int, int], ClassProposals] = ClassProposals,
-        kept: Selection = KEPT,
+        selection: Selection = SELECTION,
         guesses: int = 5,
         matcher: Matcher = MATCHER,
         sampler: Sampler = SAMPLER,
@@ -104,7 +104,7 @@ class RCNN(Localiser):
             raise InputError(f"rcnn: guesses is {guesses}; look for at least one class")
         super().__init__(pyramid, num_classes, proposals, normalise=normalise)
         self.regions = regions(num_classes)
-        self.kept = kept
+        self.selection = selection
         self.guesses = guesses
         self.matcher = matcher
         self.sampler = sampler
@@ -164,7 +164,7 @@ class RCNN(Localiser):
             OneLevel(resnet.resnet18(), 4),
             num_classes=20,
             regions=lambda classes: CropClassifier(classes, resnet.resnet20(), size=32),
-            kept=Selection(score=0.0, per_level=100, nms=0.7, limit=20, smallest=1.0),
+            selection=Selection(score=0.0, per_level=100, nms=0.7, limit=20, smallest=1.0),
             guesses=12,
             sampler=Sampler(size=16, fraction=0.25),
         )
@@ -175,13 +175,13 @@ class RCNN(Localiser):
         """Proposals of each image: of some classes, int64 [n], or of those that are guessed."""
         maps = {level: each for level, each in features.items() if level}
         guesses = self.guesses if classes is None else None
-        found = self.proposals.candidates(maps, image_size, sizes, self.kept.per_level, classes, guesses)
+        found = self.proposals.candidates(maps, image_size, sizes, self.selection.per_level, classes, guesses)
         return [self._kept(each) for each in found]
 
     def _kept(self, candidates: Candidates) -> Detections:
         """The best of each class, after suppression within it."""
         classes = [candidates.groups == group for group in candidates.groups.unique()]
-        kept = [selection.suppress(*(value[of] for value in candidates), selection=self.kept) for of in classes]
+        kept = [selection.suppress(*(value[of] for value in candidates), selection=self.selection) for of in classes]
         return Detections(*map(torch.cat, zip(*kept, strict=True)))
 
     def _of_own_classes(self, features: Features, batch: Batch[list[Target]], labels: Sequence[Tensor]) -> list[Tensor]:

@@ -10,7 +10,7 @@ from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.localiser import ClassProposals, only
-from lit_vision.models.rcnn import KEPT, RCNN, CropClassifier
+from lit_vision.models.rcnn import RCNN, SELECTION, CropClassifier
 from lit_vision.ops import box
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.sampling import Sampler
@@ -25,7 +25,7 @@ FEW = Selection(score=0.0, per_level=4, nms=0.5, limit=2, smallest=1.0)
 def net(classes=3, **options):
     """Three classes on 16 anchors; the trunk's answers are replaced by `proposing`, those on regions by `saying`."""
     torch.manual_seed(0)
-    given = {"kept": FEW, "guesses": 2, "sampler": Sampler(8, 0.5), **options}
+    given = {"selection": FEW, "guesses": 2, "sampler": Sampler(8, 0.5), **options}
     regions = partial(CropClassifier, backbone=resnet.resnet20(), size=8, at_once=3)
     proposals = partial(ClassProposals, anchors=ANCHORS)
     return RCNN(OneLevel(resnet.resnet18(), 4), classes, regions, proposals, **given).eval()
@@ -66,7 +66,7 @@ def batch(*targets):
 
 def test_a_proposal_has_the_score_and_the_box_that_its_region_has_of_its_class():
     # Anchors 5 and 10, 32 x 32 around (16, 16) and (32, 32), of classes 2 and 0.
-    module = proposing(net(kept=Selection(0.0, 1, 0.5, 1, 1.0)), {(5, 2): 3.0, (10, 0): 2.0})
+    module = proposing(net(selection=Selection(0.0, 1, 0.5, 1, 1.0)), {(5, 2): 3.0, (10, 0): 2.0})
     wanted = torch.tensor([[4.0, 8.0, 30.0, 24.0], [20.0, 10.0, 60.0, 50.0]])  # of class 0, and of class 2
     places = torch.tensor([[16.0, 16.0, 48.0, 48.0], [0.0, 0.0, 32.0, 32.0]])
     offsets = box.encode(wanted, places, module.box_weights)
@@ -89,10 +89,10 @@ def test_of_each_class_the_best_proposals_are_looked_at_after_suppression():
     (of,) = module._proposed({4: torch.zeros(1, 256, 4, 4)}, (64, 64), SIZE, None)
     assert of.labels.tolist() == [1, 1]
     assert of.boxes.tolist() == [[0, 0, 32, 32], [16, 0, 48, 32]]
-    close = proposing(net(guesses=1, kept=Selection(0.0, 4, 0.3, 2, 1.0)), {(5, 1): 4.0, (6, 1): 3.0, (10, 1): 2.0})
+    close = proposing(net(guesses=1, selection=Selection(0.0, 4, 0.3, 2, 1.0)), {(5, 1): 4.0, (6, 1): 3.0, (10, 1): 2.0})
     (of,) = close._proposed({4: torch.zeros(1, 256, 4, 4)}, (64, 64), SIZE, None)
     assert of.boxes.tolist() == [[0, 0, 32, 32], [16, 16, 48, 48]]
-    assert (KEPT.limit, KEPT.nms) == (200, 0.7)
+    assert (SELECTION.limit, SELECTION.nms) == (200, 0.7)
 
 
 def test_the_best_region_of_a_class_is_found_whatever_its_proposal_scored():
