@@ -188,9 +188,9 @@ class Localiser(Detector):
         """The best anchor of each class."""
         return self.proposals.candidates(features, image_size, sizes, 1, self.classes)
 
-    def select(self, candidates: Iterable[Candidates]) -> list[Detections]:
-        """The best candidate of each class, of as many classes as are kept."""
-        return [selection.best_of_each(*image, limit=self.limits.limit) for image in candidates]
+    def select(self, candidates: Iterable[Candidates], limits: Selection | None = None) -> list[Detections]:
+        """The best candidate of each class, of as many classes as `limits` keeps."""
+        return [selection.best_of_each(*image, limit=(limits or self.limits).limit) for image in candidates]
 
     @property
     def limits(self) -> Selection:

@@ -54,6 +54,7 @@ class Classified(BoxProtocol):
         self.of = of or Plain()
         self.by = by or Plain()
         self.guesses = guesses
+        self.members = self.of.members
 
     @torch.no_grad()
     def detect(
@@ -67,9 +68,10 @@ class Classified(BoxProtocol):
         self._check(network)
         looks = [self.by.score(each.to(images.device), images, sizes) for each in self.classifiers]
         probabilities = probability.mean(looks).softmax(1)
+        networks = [network] if self.members is None else self.members.beside(network, images.device)
         found = []
         for index, of_image in enumerate(probabilities):
-            with localiser.only(of_image.topk(min(self.guesses, len(of_image))).indices, [network]):
+            with localiser.only(of_image.topk(min(self.guesses, len(of_image))).indices, networks):
                 given = None if proposals is None else proposals[index : index + 1]
                 alone = images[index : index + 1], sizes[index : index + 1]
                 found += self.of.detect(network, *alone, given)

@@ -8,11 +8,12 @@ from torchvision.transforms.v2 import functional as transforms
 
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector
-from lit_vision.protocols.base import BoxProtocol
-from lit_vision.types import Candidates, Detections
+from lit_vision.ops import selection
+from lit_vision.protocols.base import CandidateProtocol
+from lit_vision.types import Candidates
 
 
-class Scales(BoxProtocol):
+class Scales(CandidateProtocol):
     """Detects at several scales of each image; one selection chooses from what all of them made candidates.
 
     The counterpart of `dense.Dense` for detectors, and resized as there: bilinear with antialiasing, rounded to whole
@@ -30,11 +31,10 @@ class Scales(BoxProtocol):
             raise InputError(f"protocol.sides is {list(sides)}; give at least one short side in pixels")
         self.sides = tuple(sides)
 
-    @torch.no_grad()
-    def detect(
+    def candidates(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
-    ) -> list[Detections]:
-        """Objects in the pixels of the batch.
+    ) -> list[Candidates]:
+        """Those of all scales, in the pixels of the batch.
 
         Raises:
             InputError: The regions come with the data.
@@ -44,8 +44,8 @@ class Scales(BoxProtocol):
                 f"protocol: Scales looks for regions itself, but those of {type(network).__name__} are given"
             )
         alone = zip(images, sizes.tolist(), strict=True)
-        looks = (self._looks(network, image[None, :, :height, :width]) for image, (height, width) in alone)
-        return network.select(Candidates(*map(torch.cat, zip(*of_image, strict=True))) for of_image in looks)
+        looks = [list(self._looks(network, image[None, :, :height, :width])) for image, (height, width) in alone]
+        return selection.union(zip(*looks, strict=True))
 
     def _looks(self, network: Detector, image: Tensor) -> Iterator[Candidates]:
         """What each scale makes candidates of an image [1, 3, H, W], in its pixels."""

@@ -89,7 +89,9 @@ def test_of_each_class_the_best_proposals_are_looked_at_after_suppression():
     (of,) = module._proposed({4: torch.zeros(1, 256, 4, 4)}, (64, 64), SIZE, None)
     assert of.labels.tolist() == [1, 1]
     assert of.boxes.tolist() == [[0, 0, 32, 32], [16, 0, 48, 32]]
-    close = proposing(net(guesses=1, selection=Selection(0.0, 4, 0.3, 2, 1.0)), {(5, 1): 4.0, (6, 1): 3.0, (10, 1): 2.0})
+    close = proposing(
+        net(guesses=1, selection=Selection(0.0, 4, 0.3, 2, 1.0)), {(5, 1): 4.0, (6, 1): 3.0, (10, 1): 2.0}
+    )
     (of,) = close._proposed({4: torch.zeros(1, 256, 4, 4)}, (64, 64), SIZE, None)
     assert of.boxes.tolist() == [[0, 0, 32, 32], [16, 16, 48, 48]]
     assert (SELECTION.limit, SELECTION.nms) == (200, 0.7)

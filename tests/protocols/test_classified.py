@@ -8,10 +8,11 @@ from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.classifier import Classifier
-from lit_vision.models.localiser import Localiser
+from lit_vision.models.localiser import Localiser, only
 from lit_vision.protocols.base import ClassProtocol
 from lit_vision.protocols.centre import Centre
 from lit_vision.protocols.classified import Classified
+from lit_vision.protocols.ensemble import BoxUnion
 from lit_vision.protocols.scales import Scales
 from lit_vision.types import Detections
 
@@ -105,3 +106,20 @@ def test_what_does_not_fit_is_refused(file, tmp_path):
     images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     with pytest.raises(InputError, match="a classifier has 4 classes, Boxes has 3"):
         Classified([classifier(4)], [str(tmp_path / "four.pt")]).detect(Boxes(), images, SIZES)
+
+
+def test_the_members_of_a_row_look_for_these_classes_too(file):
+    torch.manual_seed(0)
+    first, second = (Localiser(OneLevel(resnet.resnet18(), 4), 3).eval() for _ in range(2))
+    with torch.no_grad():
+        second.proposals.head.cls.bias.fill_(3.0)  # the surer one, of all classes
+    protocol = Classified([classifier()], [file[1]], BoxUnion(), Stripes(), guesses=2)
+    protocol.members.join([second])
+    images = torch.tensor([2, 0], dtype=torch.uint8)[:, None, None, None].expand(2, 3, 32, 32)
+    found = protocol.detect(first, images, SIZES)
+    assert [one.labels.tolist() for one in found] == [[2, 0], [0, 1]]
+    assert first.classes is None is second.classes
+    with only(torch.tensor([2, 0]), [second]):
+        (alone,) = second.detect(images[:1], SIZES[:1])
+    places = [alone.labels.tolist().index(label) for label in (2, 0)]
+    torch.testing.assert_close(found[0].boxes, alone.boxes[places])

@@ -126,6 +126,7 @@ def test_crops_are_tested_at_a_short_side_or_whole():
     image = torch.zeros((3, 40, 60), dtype=torch.uint8)
     assert crops(short_side=20).prepare(image).shape == (3, 20, 30)
     assert crops(short_side=20, whole=True).prepare(image).shape == (3, 40, 60)
+    assert short_side([20], test=20, whole=True).prepare(image).shape == (3, 40, 60)
     sizes = torch.tensor([[40, 60]])
     assert crops(short_side=20).padded_shapes(sizes) == [(32, 32)]
     assert crops(whole=True).padded_shapes(sizes) == [(40, 60)]
