@@ -112,6 +112,7 @@ class RCNN(Localiser):
         self.box_weights = box_weights
         for part in (self.pyramid, self.proposals):
             part.requires_grad_(False)
+        self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         """Switches to training, except for the localiser."""

@@ -25,32 +25,34 @@ class Classified(BoxProtocol):
 
     Args:
         classifiers: Networks of the same classes in the same order; the probabilities of several are averaged.
-        weights: Of each, the checkpoint of its training, or a file of its tensors by our names.
+        weights: Of each, the checkpoint of its training, or a file of its tensors by our names. Without them the
+            protocol can be shown, and finds nothing.
         of: How the boxes are found; plainly if None.
         by: How each classifier looks; plainly if None, which averages over the whole image.
         guesses: Most probable classes of an image, which alone a localiser looks for.
 
     Raises:
-        InputError: There is no classifier or one without weights, they cannot be read or do not fit, or `guesses` is
-            not positive.
+        InputError: There is no classifier, the weights are of another number, cannot be read or do not fit, or
+            `guesses` is not positive.
     """
 
     def __init__(
         self,
         classifiers: Sequence[Classifier],
-        weights: Sequence[str],
+        weights: Sequence[str] | None = None,
         of: BoxProtocol | None = None,
         by: ClassProtocol | None = None,
         guesses: int = 5,
     ) -> None:
-        if not classifiers or len(classifiers) != len(weights):
+        if not classifiers or (weights is not None and len(classifiers) != len(weights)):
             raise InputError(
-                f"protocol Classified has {len(classifiers)} classifiers and {len(weights)} files of weights; "
+                f"protocol Classified has {len(classifiers)} classifiers and {len(weights or ())} files of weights; "
                 "name one file for each by protocol.weights"
             )
         if guesses < 1:
             raise InputError(f"protocol Classified: guesses is {guesses}; look for at least one class")
-        self.classifiers = [_filled(*each) for each in zip(classifiers, weights, strict=True)]
+        self.filled = weights is not None
+        self.classifiers = [_filled(*each) for each in zip(classifiers, weights or (), strict=self.filled)]
         self.of = of or Plain()
         self.by = by or Plain()
         self.guesses = guesses
@@ -63,7 +65,7 @@ class Classified(BoxProtocol):
         """The boxes that are found, the most probable class first.
 
         Raises:
-            InputError: The networks have different numbers of classes.
+            InputError: There are no weights, or the networks have different numbers of classes.
         """
         self._check(network)
         looks = [self.by.score(each.to(images.device), images, sizes) for each in self.classifiers]
@@ -78,6 +80,10 @@ class Classified(BoxProtocol):
         return [_scored(*each) for each in zip(found, probabilities, strict=True)]
 
     def _check(self, network: Detector) -> None:
+        if not self.filled:
+            raise InputError(
+                "protocol Classified has classifiers without weights; name their files by protocol.weights"
+            )
         for classifier in self.classifiers:
             if classifier.num_classes != network.num_classes:
                 raise InputError(

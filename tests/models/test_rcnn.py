@@ -22,13 +22,14 @@ ANCHORS = Anchors(base=2, scales=(1,), ratios=(1.0,))  # 32 x 32 pixels around (
 FEW = Selection(score=0.0, per_level=4, nms=0.5, limit=2, smallest=1.0)
 
 
-def net(classes=3, **options):
+def net(classes=3, fresh=False, **options):
     """Three classes on 16 anchors; the trunk's answers are replaced by `proposing`, those on regions by `saying`."""
     torch.manual_seed(0)
     given = {"selection": FEW, "guesses": 2, "sampler": Sampler(8, 0.5), **options}
     regions = partial(CropClassifier, backbone=resnet.resnet20(), size=8, at_once=3)
     proposals = partial(ClassProposals, anchors=ANCHORS)
-    return RCNN(OneLevel(resnet.resnet18(), 4), classes, regions, proposals, **given).eval()
+    made = RCNN(OneLevel(resnet.resnet18(), 4), classes, regions, proposals, **given)
+    return made if fresh else made.eval()
 
 
 def proposing(module, best):
@@ -142,8 +143,9 @@ def test_regions_are_drawn_from_the_whole_batch():
     assert len({tuple(map(len, regions)) for regions, _ in drawn}) > 1
 
 
-def test_the_localiser_stays_as_it_is():
-    module = net().train()
+@pytest.mark.parametrize("fresh", [True, False])
+def test_the_localiser_stays_as_it_is(fresh):
+    module = net(fresh=fresh) if fresh else net().train()  # a trainer leaves a new network as it was made
     before = {name: value.clone() for name, value in module.state_dict().items()}
     sum(module.loss(batch(target(1, 0, 0, 32, 32), target(2, 8, 8, 40, 60))).values()).backward()
     assert {name.split(".")[0] for name, each in module.named_parameters() if each.grad is not None} == {"regions"}

@@ -97,6 +97,8 @@ def test_what_does_not_fit_is_refused(file, tmp_path):
     _, path = file
     with pytest.raises(InputError, match=r"has 1 classifiers and 0 files of weights; name one file for each"):
         Classified([classifier()], [])
+    with pytest.raises(InputError, match=r"has classifiers without weights; name their files by protocol\.weights"):
+        Classified([classifier()]).detect(Boxes(), torch.zeros(2, 3, 32, 32, dtype=torch.uint8), SIZES)
     with pytest.raises(InputError, match="guesses is 0; look for at least one class"):
         Classified([classifier()], [path], guesses=0)
     with pytest.raises(InputError, match="does not fit this network"):
