@@ -18,13 +18,14 @@ from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
 
 Test = Literal["test-dev2015", "test-dev2017", "test2015"]
-Split = Literal["train2017", "val2017", "train2014", "val2014", "trainval35k", "minival2014", "valminusminival2014"]
+Year2014 = Literal["train2014", "val2014", "trainval2014", "trainval35k", "minival2014", "valminusminival2014"]
+Split = Literal["train2017", "val2017"] | Year2014
 
 _CATEGORIES = [Category(*entry) for entry in COCO_CATEGORIES]
 _IMAGES = {
     **{"train2017": 118_287, "val2017": 5_000, "test-dev2017": 20_288},
     **{"train2014": 82_783, "val2014": 40_504, "minival2014": 5_000, "valminusminival2014": 35_504},
-    "trainval35k": 118_287,
+    **{"trainval2014": 123_287, "trainval35k": 118_287},
 }
 # In the words of cards; what is not here is for training.
 _OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val"} | {
@@ -32,7 +33,7 @@ _OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val"} |
     "test-dev2017": "test-dev",
     "test2015": "test-std",
 }
-_PARTS = {"trainval35k": ("train2014", "valminusminival2014")}
+_PARTS = {"trainval2014": ("train2014", "val2014"), "trainval35k": ("train2014", "valminusminival2014")}
 
 
 class CocoFormat(BoxData):
@@ -111,13 +112,13 @@ class CocoFormat(BoxData):
 class COCO(BoxData):
     """COCO's own files: `annotations/instances_<split>.json` and `<split>/` below the root.
 
-    The papers' `trainval35k` is train2017 and their `minival` is val2017. With the files of 2014, the splits
-    `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one per line.
+    The papers' `trainval35k` is train2017 and their `minival` is val2017. `trainval2014` is train2014 and val2014. The
+    splits `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one per line.
 
     Args:
         root: Folder with `annotations/` and the images' folders, which may also lie in `images/`.
         train: Training split.
-        val: Validation split.
+        val: Validation split; None for none, where every labelled image is trained on.
         test: `test-dev2015`, `test-dev2017`, or `test2015` with the images of test-std among them. Their annotations
             are on the server alone: the run writes the file to send. None tests on `val`.
         only: Ids of the only images to use, for a look at a few; None uses all.
@@ -134,7 +135,7 @@ class COCO(BoxData):
         self,
         root: str = "data/coco",
         train: Split = "train2017",
-        val: Split = "val2017",
+        val: Split | None = "val2017",
         test: Test | None = None,
         only: Sequence[int] | None = None,
         algorithm: str = "lit-vision",
@@ -142,7 +143,8 @@ class COCO(BoxData):
         **kwargs: Any,
     ) -> None:
         self.root = Path(root)
-        self.names: dict[str, str] = {"train": train, "val": val} | ({"test": test} if test else {})
+        named = {"train": train, "val": val, "test": test}
+        self.names: dict[str, str] = {split: name for split, name in named.items() if name}
         self.only = only
         if not re.fullmatch(r"[\w-]+", algorithm, re.ASCII):
             raise InputError(f"data.algorithm {algorithm!r}: the server takes letters, digits, - and _ alone")

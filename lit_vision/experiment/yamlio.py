@@ -144,7 +144,15 @@ def load(path: Path) -> dict[str, Any]:
             raise InputError(
                 f"{path}: the key {key!r:.40} is no text; expected keys such as card, data, model, trainer"
             )
-    return content
+    unfolded: dict[str, Any] = _unfolded(content)
+    return unfolded
+
+
+def _unfolded(value: Any) -> Any:
+    """A copy that nothing in it shares: what is set in one place of an anchor does not change the others."""
+    if isinstance(value, dict):
+        return {key: _unfolded(part) for key, part in value.items()}
+    return [_unfolded(part) for part in value] if isinstance(value, list) else value
 
 
 def parse(text: str) -> Any:

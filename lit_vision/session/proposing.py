@@ -12,8 +12,9 @@ from lit_vision import console
 from lit_vision.data.formats import proposals
 from lit_vision.data.pipelines.sampler import EvalBatches
 from lit_vision.errors import InputError
-from lit_vision.experiment import yamlio
+from lit_vision.experiment import compose, yamlio
 from lit_vision.experiment.recipes import Experiment
+from lit_vision.experiment.stages import Stage
 from lit_vision.models.detector import Detector
 from lit_vision.models.rpn import RPN, ProposalNetwork
 from lit_vision.ops import pixels
@@ -27,9 +28,17 @@ from lit_vision.types import Detections
 SUMMARY = "proposals.json"  # written last: its presence says that the stage is done
 
 
-def files(folder: Path) -> dict[str, Path]:
-    """The files of a stage that is done, by split."""
-    return {file.stem: file for file in sorted(folder.glob("*.npz"))}
+def hand_on(stage: Stage, experiment: Experiment, run: RunFolder) -> None:
+    """Gives a stage the regions that it trains and tests on.
+
+    Args:
+        stage: One whose proposing stage is done; or one that needs no regions.
+        experiment: What it runs; its data get one file per split.
+        run: The run that the stages belong to.
+    """
+    if stage.proposals:
+        found = {file.stem: str(file) for file in sorted(run.stage(stage.proposals).path.glob("*.npz"))}
+        compose.set_key(experiment.config, "data.proposals", found)
 
 
 def propose(source: RunFolder, folder: Path, splits: Sequence[str], limit: int | None) -> None:

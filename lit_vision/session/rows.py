@@ -13,17 +13,18 @@ from typing import Any
 from lit_vision import console
 from lit_vision.errors import InputError
 from lit_vision.experiment import names as check
-from lit_vision.experiment import recipes
+from lit_vision.experiment import recipes, stages
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.runs import folder as runs
 from lit_vision.runs import trained
 from lit_vision.runs.trained import Trained
-from lit_vision.session import analysis, tested, weights
+from lit_vision.session import analysis, proposing, tested, weights
 from lit_vision.session.analysis import Look
 from lit_vision.session.request import Request
 from lit_vision.session.tested import Test
 
 MakeSession = Callable[[Request, Experiment], Any]
+"""Makes a `Session`, or a `Staged`, of a training."""
 
 
 def stands_on_others(request: Request, experiment: Experiment) -> bool:
@@ -89,6 +90,9 @@ def _on(request: Request, experiment: Experiment, parent: Trained) -> Experiment
         if request.verb != "fit" or weights.is_of_test(key) or recipes.is_hardware(key)
     ]
     found = recipes.on_weights(experiment, parent.config, request.configs[1:], options)
+    if listed := stages.of(found):  # the run's weights are those of its last stage
+        found = stages.experiment_of(listed[-1], found, is_last=True)
+        proposing.hand_on(listed[-1], found, parent.folder)
     check.names(found)
     return found
 

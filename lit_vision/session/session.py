@@ -7,7 +7,7 @@ run's folder and its continuation (`folders`), what it keeps (`saved`), accumula
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -46,6 +46,9 @@ from lit_vision.session.assembler import assemble
 from lit_vision.session.request import Request
 from lit_vision.tasks.task import Task
 
+if TYPE_CHECKING:
+    from lit_vision.session.stages import Staged
+
 
 def main(asked: Request, experiment: Experiment) -> int:
     """Runs one verb on what it resolved to; returns the exit code."""
@@ -55,15 +58,8 @@ def main(asked: Request, experiment: Experiment) -> int:
             with errors.alike():
                 check.names(experiment)
             if rows.stands_on_others(asked, experiment):
-                return rows.run(asked, experiment, Session)
-            if listed := listed_stages.of(experiment):
-                from lit_vision.session import stages  # it runs sessions, one after the other
-
-                return stages.run(asked, experiment, listed)
-            with errors.alike():
-                limits.refuse(experiment, asked.verb == "fit")
-                limits.refuse_unknown_hardware(experiment)
-            return Session(asked, experiment).run()
+                return rows.run(asked, experiment, _of)
+            return _of(asked, experiment).run()
         except preemption.Preempted as stopped:
             return preemption.exit_code(stopped)
         except OSError as error:
@@ -71,6 +67,18 @@ def main(asked: Request, experiment: Experiment) -> int:
             if not durable.is_of_writing(error, folder):
                 raise
             raise durable.told(error, Path(error.filename or folder)) from error
+
+
+def _of(asked: Request, experiment: Experiment) -> "Session | Staged":
+    """The session of a training, or of several in a row."""
+    if listed := listed_stages.of(experiment):
+        from lit_vision.session.stages import Staged  # it runs sessions, one after the other
+
+        return Staged(asked, experiment, listed)
+    with errors.alike():
+        limits.refuse(experiment, asked.verb == "fit")
+        limits.refuse_unknown_hardware(experiment)
+    return Session(asked, experiment)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ A stage is begun once those before it have a result; each survives what a run su
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from lit_vision import console, launch
@@ -16,7 +15,6 @@ from lit_vision.experiment import names as check
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.experiment.stages import Stage
 from lit_vision.runs import durable
-from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
 from lit_vision.session import folders, limits, proposing, resolution
 from lit_vision.session.request import Request
@@ -31,51 +29,67 @@ class _Place(NamedTuple):
     folder: RunFolder
 
 
-def run(asked: Request, whole: Experiment, listed: Sequence[Stage]) -> int:
-    """Runs one verb of an experiment with stages; returns the exit code.
+class Staged:
+    """One verb of an experiment with stages; offers what a `Session` does.
+
+    Args:
+        asked: What the command line asks for.
+        whole: What it resolved to.
+        listed: Its stages.
+
+    Attributes:
+        config: What the run's `config.yaml` holds and its digest covers.
+        folder: The run's folder, once it runs.
 
     Raises:
-        InputError: A stage does not resolve; several devices; a test without the run whose stages were trained.
+        InputError: A stage does not resolve, or a test names no run whose stages were trained.
     """
-    names = [stage.name for stage in listed]
-    experiments = [stages.experiment_of(stage, whole, stage is listed[-1]) for stage in listed]
-    for stage, experiment in zip(listed, experiments, strict=True):
-        check.names(experiment)
-        limits.refuse(experiment, asked.verb == "fit" and not stage.joins)
-        limits.refuse_unknown_hardware(experiment)
-    # What the run's `config.yaml` holds and its digest covers.
-    saved = resolution.resolved(whole, names[-1])
-    if asked.verb != "fit" and not asked.run:
-        raise InputError(
-            f"{whole.name} is trained in stages ({', '.join(names)}); give the run to {asked.verb} by --run DIR"
-        )
-    folder = folders.find(asked, whole, saved)
-    places = [
-        _Place(stage, experiment, folder if stage is listed[-1] else RunFolder(_folder_of(folder, stage.name)))
-        for stage, experiment in zip(listed, experiments, strict=True)
-    ]
-    if asked.verb == "fit" and not folder.finished:
-        folders.make(folder.path)
-        durable.refuse_links(folder.path)  # `stages` itself, or a stage, may be one
-        folders.start(folder, whole, saved)
-        for place in places[:-1]:
-            if code := _run_earlier(place, folder, asked):
-                return code
-        console.say(f"stage {names[-1]}, the last of {len(names)}")
-    last = dataclasses.replace(asked, run=str(folder.path))
-    return _session(places[-1], folder, last, saved).run()
 
+    def __init__(self, asked: Request, whole: Experiment, listed: Sequence[Stage]) -> None:
+        self.asked = asked
+        self.whole = whole
+        self.listed = list(listed)
+        self.experiments = [stages.experiment_of(stage, whole, stage is listed[-1]) for stage in listed]
+        for stage, experiment in zip(listed, self.experiments, strict=True):
+            check.names(experiment)
+            limits.refuse(experiment, asked.verb == "fit" and not stage.joins)
+            limits.refuse_unknown_hardware(experiment)
+        self.config = resolution.resolved(whole, listed[-1].name)
+        self.folder: RunFolder | None = None
+        if asked.verb != "fit" and not asked.run:
+            names = ", ".join(stage.name for stage in listed)
+            raise InputError(f"{whole.name} is trained in stages ({names}); give the run to {asked.verb} by --run DIR")
 
-def _folder_of(folder: RunFolder, name: str) -> Path:
-    return folder.path / "stages" / runs.slug(name)
+    def run(self) -> int:
+        """Runs the stages that are not done yet; returns the exit code.
+
+        Raises:
+            InputError: There are several devices, or the folder is another run's.
+        """
+        self.folder = folder = folders.find(self.asked, self.whole, self.config)
+        *earlier, last = self._places(folder)
+        if self.asked.verb == "fit" and not folder.finished:
+            folders.make(folder.path)
+            durable.refuse_links(folder.path)  # `stages` itself, or a stage, may be one
+            folders.start(folder, self.whole, self.config)
+            for place in earlier:
+                if code := _run_earlier(place, folder, self.asked):
+                    return code
+            console.say(f"stage {last.stage.name}, the last of {len(self.listed)}")
+        asked = dataclasses.replace(self.asked, run=str(folder.path))
+        return _session(last, folder, asked, self.config).run()
+
+    def _places(self, folder: RunFolder) -> list[_Place]:
+        """The stages with their folders; the last one's is the run's."""
+        below = [folder.stage(stage.name) for stage in self.listed[:-1]]
+        return [_Place(*each) for each in zip(self.listed, self.experiments, [*below, folder], strict=True)]
 
 
 def _run_earlier(place: _Place, whole: RunFolder, asked: Request) -> int:
     """Trains or proposes, unless that is done."""
     stage = place.stage
     if not stage.trains:
-        source = RunFolder(_folder_of(whole, stage.propose))
-        proposing.propose(source, place.folder.path, stage.splits, stage.limit)
+        proposing.propose(whole.stage(stage.propose), place.folder.path, stage.splits, stage.limit)
         return 0
     if place.folder.finished:
         return 0
@@ -86,11 +100,8 @@ def _run_earlier(place: _Place, whole: RunFolder, asked: Request) -> int:
 
 def _session(place: _Place, whole: RunFolder, asked: Request, saved: compose.Config | None = None) -> Session:
     """The session of a training stage, with what earlier stages hand on."""
-    stage = place.stage
-    if stage.proposals:
-        files = proposing.files(_folder_of(whole, stage.proposals))
-        compose.set_key(place.experiment.config, "data.proposals", {split: str(file) for split, file in files.items()})
-    start = {key: RunFolder(_folder_of(whole, name)).last for key, name in stage.start.items()}
+    proposing.hand_on(place.stage, place.experiment, whole)
+    start = {key: whole.stage(name).last for key, name in place.stage.start.items()}
     part_of = "" if place.folder == whole else whole.path.name
     session = Session(asked, place.experiment, PartOf(part_of, saved, start))
     _refuse_several_devices(session)

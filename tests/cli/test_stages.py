@@ -95,6 +95,24 @@ def test_a_kill_in_either_stage_changes_nothing(whole, tmp_path, place):
         assert all(np.array_equal(got[name], wanted[name]) for name in ("names", "starts", "boxes", "scores"))
 
 
+AGAIN = """\
+card:
+  metric: test/ap50
+  rows: {again: {value: 50, source: the project's own, weights_of: "quickstart/digit_stages: two stages"}}
+"""
+
+
+def test_a_row_tests_the_last_stage_of_another_on_the_regions_of_its_run(whole, command, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "mine.yaml").write_text(AGAIN)
+    command("test", "--config", "mine.yaml", "--row", "again", "--run", "run")
+    own = json.loads((whole / "result.json").read_text())
+    again = json.loads((tmp_path / "run" / "tests" / "again" / "result.json").read_text())
+    assert (again["row"], again["trained"]["row"]) == ("again", "two stages")
+    tested = {name: value for name, value in own["figures"].items() if name.startswith("test/")}
+    assert {name: again["figures"][name] for name in tested} == tested
+
+
 def test_until_ends_after_a_stage(tmp_path):
     options = [*FIT, "--row", "proposals alone"]
     assert processes.run(options, tmp_path, tmp_path / "log") == 0, (tmp_path / "log").read_text()

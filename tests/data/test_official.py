@@ -43,6 +43,8 @@ def test_the_splits_of_2014_make_those_of_2017():
     assert old == new == {"train": 118_287, "val": 5_000}
     parts = COCO(train="train2014", val="valminusminival2014").official()
     assert sum(parts.values()) == 118_287
+    both = COCO(train="trainval2014", val="val2014").official()
+    assert both["train"] == parts["train"] + both["val"]
     assert COCO(train="val2014", val="val2014").official()["train"] == parts["val"] + 5_000
     assert COCO(test="test-dev2017").official()["test"] == 20_288
     assert "test" not in COCO(test="test2015").official()  # no sheet of ours says how many

@@ -79,3 +79,10 @@ def test_a_key_is_a_word_also_where_yaml_1_1_reads_a_truth(tmp_path):
     file.write_text("on: 1\n'on': 2\n")
     with pytest.raises(InputError, match="key 'on' is given twice"):
         yamlio.load(file)
+
+
+def test_what_an_anchor_repeats_is_a_copy_of_its_own(tmp_path):
+    (tmp_path / "anchors.yaml").write_text("one: &part {list: [{a: 1}]}\ntwo: *part\n")
+    content = yamlio.load(tmp_path / "anchors.yaml")
+    content["one"]["list"][0]["a"] = 2
+    assert content["two"] == {"list": [{"a": 1}]}

@@ -16,12 +16,13 @@ class OneLevel(Backbone):
     Args:
         backbone: Cut behind the level, in place.
         level: Which.
+        frozen: Whether none of its layers is trained, as in the last two of four steps (Section 3.2).
 
     Raises:
         InputError: The backbone has no such level, or cannot be cut there.
     """
 
-    def __init__(self, backbone: Backbone, level: int) -> None:
+    def __init__(self, backbone: Backbone, level: int, frozen: bool = False) -> None:
         super().__init__()
         if level not in backbone.channels:
             offered = sorted(backbone.channels)
@@ -31,6 +32,8 @@ class OneLevel(Backbone):
         self.level = level
         self.channels = {level: backbone.channels[level]}
         self.public = backbone.public
+        if frozen:
+            backbone.freeze(backbone.parts())
 
     def forward(self, images: Tensor) -> Features:
         """The level's map, {level: [B, C, H_l, W_l]}."""

@@ -4,9 +4,10 @@ import pytest
 import torch
 import yaml
 from jsonargparse import ArgumentParser
+from torch import nn
 
 from lit_vision.errors import InputError
-from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones import resnet, vgg
 from lit_vision.models.backbones.base import Backbone
 from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.detector import Detector
@@ -61,6 +62,16 @@ def test_higher_stages_are_gone():
 
 def test_public_weights_fit_the_backbone_below():
     assert OneLevel(resnet.resnet50(stride_on="3x3"), 4).public.release == "ResNet50_Weights"
+
+
+@pytest.mark.parametrize("build", [resnet.resnet18, vgg.vgg16])
+def test_a_frozen_level_is_not_trained_and_keeps_its_statistics(build):
+    frozen, trained = OneLevel(build(), 4, frozen=True).train(), OneLevel(build(), 4).train()
+    assert not any(parameter.requires_grad for parameter in frozen.parameters())
+    assert all(parameter.requires_grad for parameter in trained.parameters())
+    norms = [layer for layer in frozen.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert len(norms) == (13 if build is resnet.resnet18 else 0)
+    assert not any(layer.training for layer in norms)
 
 
 def test_a_level_that_is_not_there_is_told():
