@@ -6,6 +6,7 @@ WRITE_LOSSES=1 python -m pytest tests/recipes/test_ilsvrc_twins.py -m "slow or n
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def result(folder):
     return json.loads((Path(folder) / "result.json").read_text())
 
 
+def of_three_seeds():
+    """The run, and two copies of it that say other seeds, as options."""
+    for seed in (2, 3):
+        shutil.copytree("run", f"run{seed}", ignore=shutil.ignore_patterns("stages", "tests"))
+        content = result(f"run{seed}") | {"seed": seed}
+        (Path(f"run{seed}") / "result.json").write_text(json.dumps(content))
+    return ("--members", "run", "run2", "run3")
+
+
 def steps(recipe, row, run="run"):
     """The losses of the first two steps are finite, and the first one is as pinned."""
     losses = first_two(Path(run))
@@ -125,10 +135,12 @@ def test_regions_of_each_class(command, tmp_path):
     command("test", *given, "--row", row, "--run", "run", *options, *small)
     is_tested(recipe, row, result("run/tests/rpn-rcnn-dense-predicted-class"))
     options = classified(tmp_path, 2, "--protocol.of.of.sides")
-    members = ("--members", "run", "run", "run")
+    members = of_three_seeds()
     for row, folder in (("RPN+RCNN, ensemble", "three"), ("ours (ILSVRC'15), test", "server")):
         command("test", *given, "--row", row, *members, *options, *small, "--run", folder)
         is_tested(recipe, row, result(folder))
+    # Three times the same network finds what it finds alone.
+    assert result("three")["figures"] == result("run/tests/rpn-rcnn-dense-predicted-class")["figures"]
     lines = Path("server/CLS-LOC_test.txt").read_text().splitlines()
     assert [sorted(line.split()[::5], key=int) for line in lines] == [["7", "449", "450"]] * 2
 
@@ -155,7 +167,7 @@ def test_detection(command, tmp_path):
         sides = ("--protocol.of.of.sides", "[64, 96]", "--protocol.of.of.proposed_at", "96")
         command("test", *given, "--row", row, "--run", "run", *small, *sides)
         is_tested(recipe, row, result(f"run/tests/{folder}"))
-    members = ("--members", "run", "run", "run")
+    members = of_three_seeds()
     for row, folder in (("ours ensemble of 3", "three"), ("ours ensemble of 3, test", "server")):
         sides = ("--protocol.of.of.of.sides", "[64, 96]", "--protocol.of.of.of.proposed_at", "96")
         command("test", *given, "--row", row, *members, *small, *sides, "--run", folder)
