@@ -77,6 +77,28 @@ class Pooler:
         return pooled.to(feature.dtype)
 
 
+def crops(images: Tensor, sizes: Tensor, boxes: Sequence[Tensor], side: int) -> Tensor:
+    """Regions cut out of their images and warped to squares (R-CNN; ResNet paper, Appendix C).
+
+    A pixel of the square is the mean of as many points, interpolated bilinearly, as there are pixels of the image below
+    it. Half of a pixel at the border of an image lies between that pixel's centre and nothing: it is the pixel's own.
+
+    Args:
+        images: float32 [B, C, H, W].
+        sizes: int64 [B, 2], height and width of each image without padding, which no crop sees.
+        boxes: float32 [R_b, 4] of each image, xyxy.
+        side: Of the squares.
+
+    Returns:
+        [R, C, side, side], in the order of `boxes`.
+    """
+    found = [
+        roi_align(image[None, :, :height, :width], [regions], side, sampling_ratio=0, aligned=True)
+        for image, (height, width), regions in zip(images, sizes.tolist(), boxes, strict=True)
+    ]
+    return torch.cat(found)
+
+
 def levels_of(boxes: Tensor, lowest: int, highest: int, canonical: int = 4) -> Tensor:
     """Level that each box is pooled from: `floor(canonical + log2(sqrt(w h) / 224))` (FPN, Eq. 1).
 

@@ -72,6 +72,16 @@ def suppress(boxes: Tensor, scores: Tensor, groups: Tensor, labels: Tensor, sele
     return Detections(boxes[best], scores[best], labels[best])
 
 
+def best_of_each(boxes: Tensor, scores: Tensor, groups: Tensor, labels: Tensor, limit: int) -> Detections:
+    """The best candidate of each group of one image, of at most `limit` groups; other arguments as of `suppress`."""
+    order = scores.argsort(descending=True, stable=True)
+    found, group = torch.unique(groups[order], return_inverse=True)
+    place = torch.arange(len(order), device=order.device)
+    first = torch.full_like(found, len(order)).scatter_reduce(0, group, place, "amin")
+    best = order[first.sort().values[:limit]]
+    return Detections(boxes[best], scores[best], labels[best])
+
+
 def union(looks: Iterable[Sequence[Candidates]]) -> list[Candidates]:
     """The candidates of several looks at the same images, of each image together."""
     return [Candidates(*map(torch.cat, zip(*image, strict=True))) for image in zip(*looks, strict=True)]

@@ -1,4 +1,4 @@
-"""A localiser's boxes with the scores of a classifier (ResNet paper, 1512.03385, Table 13)."""
+"""A localiser's boxes with the scores of classifiers (ResNet paper, 1512.03385, Tables 13 and 14)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,39 +7,56 @@ import torch
 from torch import Tensor
 
 from lit_vision.errors import InputError
+from lit_vision.models import localiser
 from lit_vision.models.classifier import Classifier
 from lit_vision.models.detector import Detector
 from lit_vision.models.weights import files
-from lit_vision.protocols.base import BoxProtocol
+from lit_vision.ops import probability
+from lit_vision.protocols.base import BoxProtocol, ClassProtocol
 from lit_vision.protocols.plain import Plain
 from lit_vision.types import Detections
 
 
 class Classified(BoxProtocol):
-    """Says what an image shows by one network, and where by another: each box gets its class's probability.
+    """Says what an image shows by some networks, and where by another: each box gets its class's probability.
 
-    "RPN dense, ResNet-101" of Table 13 is a `Localiser` looked at in this way. Both networks see the image as the
-    pipeline hands it over; the classifier averages over all of it.
+    "RPN dense, ResNet-101" of Table 13 is a `Localiser` looked at in this way. All networks see the image as the
+    pipeline hands it over.
 
     Args:
-        classifier: A network of the same classes in the same order.
-        weights: Checkpoint of its training, or a file of its tensors by our names.
+        classifiers: Networks of the same classes in the same order; the probabilities of several are averaged.
+        weights: Of each, the checkpoint of its training, or a file of its tensors by our names. Without them the
+            protocol can be shown, and finds nothing.
         of: How the boxes are found; plainly if None.
+        by: How each classifier looks; plainly if None, which averages over the whole image.
+        guesses: Most probable classes of an image, which alone a localiser looks for.
 
     Raises:
-        InputError: There are no weights, or they cannot be read or do not fit.
+        InputError: There is no classifier, the weights are of another number, cannot be read or do not fit, or
+            `guesses` is not positive.
     """
 
-    def __init__(self, classifier: Classifier, weights: str | None = None, of: BoxProtocol | None = None) -> None:
-        if weights is None:
-            raise InputError("protocol Classified has a classifier without weights; name its file by protocol.weights")
-        content = files.read(Path(weights))
-        state = files.tensors(content, weights)
-        own = {name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
-        files.check(classifier, own or state, weights)
-        classifier.load_state_dict(own or state, strict=False)
-        self.classifier = classifier.eval()
+    def __init__(
+        self,
+        classifiers: Sequence[Classifier],
+        weights: Sequence[str] | None = None,
+        of: BoxProtocol | None = None,
+        by: ClassProtocol | None = None,
+        guesses: int = 5,
+    ) -> None:
+        if not classifiers or (weights is not None and len(classifiers) != len(weights)):
+            raise InputError(
+                f"protocol Classified has {len(classifiers)} classifiers and {len(weights or ())} files of weights; "
+                "name one file for each by protocol.weights"
+            )
+        if guesses < 1:
+            raise InputError(f"protocol Classified: guesses is {guesses}; look for at least one class")
+        self.filled = weights is not None
+        self.classifiers = [_filled(*each) for each in zip(classifiers, weights or (), strict=self.filled)]
         self.of = of or Plain()
+        self.by = by or Plain()
+        self.guesses = guesses
+        self.members = self.of.members
 
     @torch.no_grad()
     def detect(
@@ -48,16 +65,41 @@ class Classified(BoxProtocol):
         """The boxes that are found, the most probable class first.
 
         Raises:
-            InputError: The two networks have different numbers of classes.
+            InputError: There are no weights, or the networks have different numbers of classes.
         """
-        if self.classifier.num_classes != network.num_classes:
+        self._check(network)
+        looks = [self.by.score(each.to(images.device), images, sizes) for each in self.classifiers]
+        probabilities = probability.mean(looks).softmax(1)
+        networks = [network] if self.members is None else self.members.beside(network, images.device)
+        found = []
+        for index, of_image in enumerate(probabilities):
+            with localiser.only(of_image.topk(min(self.guesses, len(of_image))).indices, networks):
+                given = None if proposals is None else proposals[index : index + 1]
+                alone = images[index : index + 1], sizes[index : index + 1]
+                found += self.of.detect(network, *alone, given)
+        return [_scored(*each) for each in zip(found, probabilities, strict=True)]
+
+    def _check(self, network: Detector) -> None:
+        if not self.filled:
             raise InputError(
-                f"protocol Classified: the classifier has {self.classifier.num_classes} classes, "
-                f"{type(network).__name__} has {network.num_classes}"
+                "protocol Classified has classifiers without weights; name their files by protocol.weights"
             )
-        found = self.of.detect(network, images, sizes, proposals)
-        probabilities = self.classifier.to(images.device)(images, sizes).float().softmax(1)
-        return [_scored(one, of_image) for one, of_image in zip(found, probabilities, strict=True)]
+        for classifier in self.classifiers:
+            if classifier.num_classes != network.num_classes:
+                raise InputError(
+                    f"protocol Classified: a classifier has {classifier.num_classes} classes, "
+                    f"{type(network).__name__} has {network.num_classes}"
+                )
+
+
+def _filled(classifier: Classifier, weights: str) -> Classifier:
+    """The classifier with the weights of a file, in evaluation mode."""
+    content = files.read(Path(weights))
+    state = files.tensors(content, weights)
+    own = {name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")}
+    files.check(classifier, own or state, weights)
+    classifier.load_state_dict(own or state, strict=False)
+    return classifier.eval()
 
 
 def _scored(found: Detections, probabilities: Tensor) -> Detections:

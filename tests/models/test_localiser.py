@@ -1,6 +1,7 @@
 """Proposals of each class, by hand (ResNet paper, Appendix C)."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from lit_vision.metrics.localisation import LocalisationError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.heads.localisation import LocalisationHead
-from lit_vision.models.localiser import MATCHER, SAMPLER, Localiser
+from lit_vision.models.localiser import MATCHER, SAMPLER, ClassProposals, Localiser
 from lit_vision.ops.anchor import Anchors
 from lit_vision.ops.sampling import Sampler
 from lit_vision.types import Batch, Target
@@ -18,10 +19,13 @@ from lit_vision.types import Batch, Target
 SIZE = torch.tensor([[64, 64]])
 
 
-def net(classes=3, **options):
+ANCHORS = Anchors(base=2, scales=(1,), ratios=(1.0,))  # 32 x 32 pixels around (0, 0), (16, 0), …
+
+
+def net(classes=3, sampler=SAMPLER, **options):
     torch.manual_seed(0)
-    anchors = Anchors(base=2, scales=(1,), ratios=(1.0,))  # 32 x 32 pixels around (0, 0), (16, 0), …
-    return Localiser(OneLevel(resnet.resnet18(), 4), classes, anchors=anchors, **options).eval()
+    proposals = partial(ClassProposals, anchors=ANCHORS, sampler=sampler)
+    return Localiser(OneLevel(resnet.resnet18(), 4), classes, proposals, **options).eval()
 
 
 def target(label, *corners):
@@ -36,7 +40,7 @@ def batch(*targets):
 
 def answering(module, logits, deltas):
     """The head's answers, fixed: [B, A, K] and [B, A, K, 4]."""
-    module.head.forward = lambda features: (logits, deltas)
+    module.proposals.head.forward = lambda features: (logits, deltas)
     return module
 
 
@@ -90,7 +94,7 @@ def test_losses_by_hand():
 def test_the_paper_s_numbers():
     assert (SAMPLER.size, SAMPLER.fraction) == (8, 0.5)
     assert (MATCHER.low, MATCHER.high) == (0.3, 0.7)
-    assert Localiser.example().anchors.per_location == 9
+    assert Localiser.example().proposals.anchors.per_location == 9
 
 
 def test_the_error_of_the_given_class_needs_no_classifier():

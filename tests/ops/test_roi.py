@@ -124,3 +124,25 @@ def test_the_cells_of_zf_and_vgg_by_hand(size, pooled):
     nine = Pooler(size=size, op="pool", ends="inclusive")(row, [torch.tensor([[0.0, 0, 136, 136]])])
     assert nine[0, 0, 0].tolist() == pooled
     assert found[0, 0, 0].tolist() == [math.ceil(10 * (cell + 1) / size) - 1 for cell in range(size)]
+
+
+def test_crops_by_hand():
+    """Fewer cells are means of pixels, more lie between them, and what lies on the border is the last pixel's."""
+    image = torch.arange(16.0).reshape(1, 1, 4, 4)
+    size = torch.tensor([[4, 4]])
+    whole = torch.tensor([[0.0, 0.0, 4.0, 4.0]])
+    assert roi.crops(image, size, [whole], 4).flatten().tolist() == image.flatten().tolist()
+    assert roi.crops(image, size, [whole], 2).flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
+    corner = roi.crops(image, size, [torch.tensor([[2.0, 2.0, 4.0, 4.0]])], 4)[0, 0]
+    # Its points lie at rows and columns 1.75, 2.25, 2.75 and 3.25; the last are the border's own.
+    assert corner[0].tolist() == [8.75, 9.25, 9.75, 10.0]
+    assert corner[3].tolist() == [13.75, 14.25, 14.75, 15.0]
+
+
+def test_crops_see_no_padding_and_no_neighbour():
+    images = torch.full((2, 1, 6, 6), 99.0)
+    images[0, 0, :4, :5], images[1, 0, :2, :2] = 1.0, 3.0
+    sizes = torch.tensor([[4, 5], [2, 2]])
+    boxes = [torch.tensor([[3.0, 2.0, 5.0, 4.0], [0.0, 0.0, 5.0, 4.0]]), torch.tensor([[1.0, 0.5, 2.0, 2.0]])]
+    assert roi.crops(images, sizes, boxes, 8).mean((1, 2, 3)).tolist() == [1, 1, 3]
+    assert roi.crops(images, sizes, [torch.zeros(0, 4)] * 2, 8).shape == (0, 1, 8, 8)

@@ -62,3 +62,15 @@ def test_nothing_to_select():
 def test_bad_limits_are_told(options):
     with pytest.raises(InputError, match=r"^selection: score and nms lie in 0\.\.1, per_level and limit are positive"):
         Selection(**{"score": 0.05, "per_level": 10, "nms": 0.5, "limit": 100} | options)
+
+
+def test_the_best_of_each_group_by_hand():
+    boxes = torch.arange(20.0).reshape(5, 4)
+    scores, groups = torch.tensor([0.2, 0.9, 0.5, 0.5, 0.1]), torch.tensor([7, 3, 7, 7, 1])
+    labels = torch.tensor([0, 1, 2, 3, 4])
+    found = selection.best_of_each(boxes, scores, groups, labels, 5)
+    assert found.labels.tolist() == [1, 2, 4]  # of two equal ones the first
+    assert torch.equal(found.boxes, boxes[[1, 2, 4]])
+    assert found.scores.tolist() == pytest.approx([0.9, 0.5, 0.1])
+    assert selection.best_of_each(boxes, scores, groups, labels, 2).labels.tolist() == [1, 2]
+    assert selection.best_of_each(boxes[:0], scores[:0], groups[:0], labels[:0], 2).labels.tolist() == []

@@ -6,8 +6,14 @@ from torch import nn
 
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
+from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.classifier import Classifier
+from lit_vision.models.localiser import Localiser, only
+from lit_vision.protocols.base import ClassProtocol
+from lit_vision.protocols.centre import Centre
 from lit_vision.protocols.classified import Classified
+from lit_vision.protocols.ensemble import BoxUnion
+from lit_vision.protocols.scales import Scales
 from lit_vision.types import Detections
 
 SIZES = torch.tensor([[32, 32], [32, 32]])
@@ -45,7 +51,7 @@ def test_scores_are_the_classifier_s_and_boxes_the_localiser_s(file):
     with torch.no_grad():
         expected = trained(images, SIZES).softmax(1)
     assert expected.std() > 0.05
-    found = Classified(classifier(), path).detect(Boxes(), images, SIZES)
+    found = Classified([classifier()], [path]).detect(Boxes(), images, SIZES)
     for one, probabilities in zip(found, expected, strict=True):
         assert one.scores.tolist() == sorted(one.scores.tolist(), reverse=True)
         for box, score, label in zip(*one, strict=True):
@@ -55,14 +61,67 @@ def test_scores_are_the_classifier_s_and_boxes_the_localiser_s(file):
         assert of_last == [0, 12]  # the localiser's order within a class
 
 
+def test_probabilities_of_several_are_averaged(file, tmp_path):
+    first, path = file
+    second = classifier().eval()
+    with torch.no_grad():
+        second.fc.weight.normal_(std=3.0)
+    torch.save(second.state_dict(), tmp_path / "second.pt")
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = (first(images, SIZES).softmax(1) + second(images, SIZES).softmax(1)) / 2
+    protocol = Classified([classifier(), classifier()], [path, str(tmp_path / "second.pt")])
+    for one, probabilities in zip(protocol.detect(Boxes(), images, SIZES), expected, strict=True):
+        assert one.scores.tolist() == pytest.approx(probabilities[one.labels].tolist(), abs=1e-6)
+
+
+class Stripes(ClassProtocol):
+    """Says that what stands in an image's first pixel is its class."""
+
+    def score(self, network, images, sizes):
+        return torch.nn.functional.one_hot(images[:, 0, 0, 0].long(), 3) * 9.0 + torch.tensor([0.2, 0.1, 0.0])
+
+
+def test_a_localiser_looks_for_the_most_probable_classes_of_each_image_alone(file):
+    torch.manual_seed(0)
+    net = Localiser(OneLevel(resnet.resnet18(), 4), 3).eval()
+    images = torch.tensor([2, 0], dtype=torch.uint8)[:, None, None, None].expand(2, 3, 32, 32)
+    of = (None, Scales([32, 64]), Centre(32))
+    for one in of:
+        first, second = Classified([classifier()], [file[1]], one, Stripes(), guesses=2).detect(net, images, SIZES)
+        assert (first.labels.tolist(), second.labels.tolist()) == ([2, 0], [0, 1])
+    assert net.classes is None
+
+
 def test_what_does_not_fit_is_refused(file, tmp_path):
     _, path = file
-    with pytest.raises(InputError, match=r"a classifier without weights; name its file by protocol\.weights"):
-        Classified(classifier())
+    with pytest.raises(InputError, match=r"has 1 classifiers and 0 files of weights; name one file for each"):
+        Classified([classifier()], [])
+    with pytest.raises(InputError, match=r"has classifiers without weights; name their files by protocol\.weights"):
+        Classified([classifier()]).detect(Boxes(), torch.zeros(2, 3, 32, 32, dtype=torch.uint8), SIZES)
+    with pytest.raises(InputError, match="guesses is 0; look for at least one class"):
+        Classified([classifier()], [path], guesses=0)
     with pytest.raises(InputError, match="does not fit this network"):
-        Classified(classifier(4), path)
+        Classified([classifier(4)], [path])
     four = classifier(4)
     torch.save(four.state_dict(), tmp_path / "four.pt")
     images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
-    with pytest.raises(InputError, match="the classifier has 4 classes, Boxes has 3"):
-        Classified(classifier(4), str(tmp_path / "four.pt")).detect(Boxes(), images, SIZES)
+    with pytest.raises(InputError, match="a classifier has 4 classes, Boxes has 3"):
+        Classified([classifier(4)], [str(tmp_path / "four.pt")]).detect(Boxes(), images, SIZES)
+
+
+def test_the_members_of_a_row_look_for_these_classes_too(file):
+    torch.manual_seed(0)
+    first, second = (Localiser(OneLevel(resnet.resnet18(), 4), 3).eval() for _ in range(2))
+    with torch.no_grad():
+        second.proposals.head.cls.bias.fill_(3.0)  # the surer one, of all classes
+    protocol = Classified([classifier()], [file[1]], BoxUnion(), Stripes(), guesses=2)
+    protocol.members.join([second])
+    images = torch.tensor([2, 0], dtype=torch.uint8)[:, None, None, None].expand(2, 3, 32, 32)
+    found = protocol.detect(first, images, SIZES)
+    assert [one.labels.tolist() for one in found] == [[2, 0], [0, 1]]
+    assert first.classes is None is second.classes
+    with only(torch.tensor([2, 0]), [second]):
+        (alone,) = second.detect(images[:1], SIZES[:1])
+    places = [alone.labels.tolist().index(label) for label in (2, 0)]
+    torch.testing.assert_close(found[0].boxes, alone.boxes[places])

@@ -8,7 +8,9 @@ from lit_vision.experiment import compose, recipes
 from lit_vision.experiment import names as check
 from lit_vision.models.fast_rcnn import FastRCNN
 from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
+from lit_vision.models.localiser import ClassProposals, Localiser
 from lit_vision.models.objective import DenseObjective
+from lit_vision.models.rcnn import RCNN, CropClassifier
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.models.rpn import RPN, Balance, ProposalNetwork
 from lit_vision.models.sliding import SlidingWindows
@@ -39,7 +41,10 @@ PLAIN = {
     "pooler": Pooler,
     "balance": Balance,
 }
-WHOLE = (RetinaNet, RPN, FasterRCNN, FastRCNN, SlidingWindows, ProposalNetwork, RegionClassifier, DenseObjective)
+WHOLE = (
+    *(RetinaNet, RPN, FasterRCNN, FastRCNN, SlidingWindows, ProposalNetwork, RegionClassifier, DenseObjective),
+    *(Localiser, ClassProposals, RCNN, CropClassifier),
+)
 HEADS = {
     "lit_vision.models.heads.dense.DenseHead": {"depth", "prior"},
     "lit_vision.models.heads.proposal.ProposalHead": {"width", "answer"},

@@ -15,7 +15,7 @@ from lit_vision.data.pipelines import collate, decode, loading
 from lit_vision.data.pipelines.photos import IMAGENET_MEAN, IMAGENET_STD
 from lit_vision.data.pipelines.pipeline import Pipeline
 from lit_vision.data.pipelines.sampler import EvalBatches, TrainBatches
-from lit_vision.data.pipelines.transforms import Rounding, ShortSide
+from lit_vision.data.pipelines.transforms import PCALighting, RandomShortSide, Rounding, ShortSide
 from lit_vision.errors import InputError
 from lit_vision.types import Batch, Sample, Target
 
@@ -156,6 +156,7 @@ def short_side(
     flip: bool = True,
     extra: Sequence[Transform] = (),
     rounding: Rounding = "nearest",
+    whole: bool = False,
 ) -> BoxPipeline:
     """The papers' resizing: the short side to a size, or less where the long side would pass its cap.
 
@@ -166,6 +167,25 @@ def short_side(
         flip: Whether images are mirrored half of the time (all of the papers' augmentation).
         extra: Further transforms of training images, after the resizing.
         rounding: See `ShortSide`; torchvision's weights were trained and scored with `floor`.
+        whole: Whether tests get images as their files have them, for a protocol that resizes them itself; `test` then
+            does nothing.
     """
     mirror: list[Transform] = [v2.RandomHorizontalFlip()] if flip else []
-    return BoxPipeline([ShortSide(train, cap, rounding), *mirror, *extra], [ShortSide([test], cap, rounding)])
+    evaluated = [] if whole else [ShortSide([test], cap, rounding)]
+    return BoxPipeline([ShortSide(train, cap, rounding), *mirror, *extra], evaluated)
+
+
+def crops(low: int = 256, high: int = 480, crop: int = 224, short_side: int = 256, whole: bool = False) -> BoxPipeline:
+    """Training as in classification, on images with boxes (ResNet paper, Appendix C); see `photos.paper`.
+
+    An object outside of a crop is not trained on, one that is cut off ends at the crop's border.
+
+    Args:
+        low: Smallest short side in training.
+        high: Largest short side in training.
+        crop: Side of the random crop.
+        short_side: Short side in test.
+        whole: See `short_side`.
+    """
+    train = [RandomShortSide(low, high), v2.RandomCrop(crop), v2.RandomHorizontalFlip(), PCALighting()]
+    return BoxPipeline(train, [] if whole else [ShortSide([short_side], 1 << 16)])

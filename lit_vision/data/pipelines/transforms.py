@@ -1,4 +1,4 @@
-"""Transforms that torchvision lacks; all take and give uint8 [3, H, W]."""
+"""Transforms that torchvision lacks; all take and give uint8 [3, H, W], some with boxes beside."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -18,8 +18,8 @@ _EIGENVALUES = (0.2175, 0.0188, 0.0045)
 _EIGENVECTORS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
 
 
-class RandomShortSide(nn.Module):
-    """Resizes so that the short side is drawn uniformly from low..high (ResNet paper, Section 3.4).
+class RandomShortSide(v2.Transform):  # type: ignore[misc]
+    """Resizes images and their boxes to a short side drawn uniformly from low..high (ResNet paper, Section 3.4).
 
     Args:
         low: Smallest short side.
@@ -33,11 +33,13 @@ class RandomShortSide(nn.Module):
             raise InputError(f"RandomShortSide: low {low} is above high {high}")
         self.low, self.high = low, high
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Draws a size and resizes."""
-        side = int(torch.randint(self.low, self.high + 1, ()))
-        resized: Tensor = transforms.resize(image, [side], antialias=True)
-        return resized
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draws a size."""
+        return {"size": [int(torch.randint(self.low, self.high + 1, ()))]}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Resizes an image or its boxes."""
+        return transforms.resize(inpt, **params, antialias=True)
 
 
 class ShortSide(v2.RandomShortestSize):  # type: ignore[misc]
@@ -103,7 +105,8 @@ class PCALighting(nn.Module):
         """Colour shift of three factors, [3] in 0..1."""
         return self.components @ factors
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Draws the factors and shifts all pixels by one colour."""
+    def forward(self, image: Tensor, *others: Tensor) -> Any:
+        """Draws the factors and shifts all pixels by one colour; what comes with the image stays as it is."""
         shift = self.shift(torch.randn(3) * self.std) * 255
-        return (image + shift[:, None, None]).round_().clamp_(0, 255).to(torch.uint8)
+        shifted = (image + shift[:, None, None]).round_().clamp_(0, 255).to(torch.uint8)
+        return (shifted, *others) if others else shifted

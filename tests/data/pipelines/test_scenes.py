@@ -8,7 +8,7 @@ from torchvision.transforms import v2
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.coco import COCO
 from lit_vision.data.digit_scenes import DigitScenes
-from lit_vision.data.pipelines.scenes import BoxPipeline, apply, short_side, without_empty
+from lit_vision.data.pipelines.scenes import BoxPipeline, apply, crops, short_side, without_empty
 from lit_vision.data.voc import VOC, VocFormat
 from lit_vision.errors import InputError
 from lit_vision.types import Target
@@ -102,6 +102,34 @@ def test_objects_that_a_crop_removes_are_not_trained_on():
     kept = without_empty(cropped)
     assert kept.labels.tolist() == [0, 2]
     assert all(len(part) == 2 for part in (kept.boxes, kept.crowd, kept.difficult, kept.area, kept.original_boxes))
+
+
+def test_crops_are_those_of_classification_with_the_boxes_in_them():
+    torch.manual_seed(0)
+    image = torch.full((3, 40, 60), 40, dtype=torch.uint8)
+    image[:, 10:30, 20:50] = 200
+    shapes = set()
+    for _ in range(8):
+        cut, moved = apply(crops(48, 60, 32).train, image, target((20, 10, 50, 30)))
+        shapes.add(cut.shape)
+        assert 0 <= moved.boxes.min() <= moved.boxes.max() <= 32
+        x1, y1, x2, y2 = moved.boxes[0].round().int().tolist()
+        inside = cut[:, y1:y2, x1:x2].float()
+        assert inside.mean() > 180
+        assert cut.float().sum() - inside.sum() < 60 * (cut.numel() - inside.numel()) + 3 * 140 * 2 * (
+            x2 - x1 + y2 - y1
+        )
+    assert shapes == {(3, 32, 32)}
+
+
+def test_crops_are_tested_at_a_short_side_or_whole():
+    image = torch.zeros((3, 40, 60), dtype=torch.uint8)
+    assert crops(short_side=20).prepare(image).shape == (3, 20, 30)
+    assert crops(short_side=20, whole=True).prepare(image).shape == (3, 40, 60)
+    assert short_side([20], test=20, whole=True).prepare(image).shape == (3, 40, 60)
+    sizes = torch.tensor([[40, 60]])
+    assert crops(short_side=20).padded_shapes(sizes) == [(32, 32)]
+    assert crops(whole=True).padded_shapes(sizes) == [(40, 60)]
 
 
 @pytest.fixture
