@@ -97,7 +97,7 @@ def of_image(
     extracted = clock(images)
     regions = network.propose(features, images.shape[-2:], sizes)
     proposed = clock(images)
-    network.select(network.candidates_of(network.score(features, regions), sizes))
+    network.select(network.candidates_of(network.score(features, regions, sizes), sizes))
     ended = clock(images)
     return extracted - prepared, proposed - extracted, ended - proposed, ended - began
 
