@@ -13,7 +13,7 @@ from typing import Any
 from lit_vision import console
 from lit_vision.errors import InputError
 from lit_vision.experiment import names as check
-from lit_vision.experiment import recipes
+from lit_vision.experiment import recipes, stages
 from lit_vision.experiment.recipes import Experiment
 from lit_vision.runs import folder as runs
 from lit_vision.runs import trained
@@ -89,6 +89,7 @@ def _on(request: Request, experiment: Experiment, parent: Trained) -> Experiment
         if request.verb != "fit" or weights.is_of_test(key) or recipes.is_hardware(key)
     ]
     found = recipes.on_weights(experiment, parent.config, request.configs[1:], options)
+    found.config.pop(stages.SECTION, None)  # how the weights came about; none is trained anew
     check.names(found)
     return found
 
