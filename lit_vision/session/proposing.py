@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import torch
 from torch import Tensor
 
@@ -55,7 +56,7 @@ def propose(source: RunFolder, folder: Path, splits: Sequence[str], limit: int |
     """
     if (folder / SUMMARY).is_file():
         return
-    model, data, device = _trained(source)
+    model, data, trainer = _trained(source)
     wanted = dict.fromkeys(_split_of(name, data) for name in splits or data.splits)
     part = model.network.proposals
     kept = {split: _kept(part, split, limit) for split in wanted}
@@ -63,14 +64,15 @@ def propose(source: RunFolder, folder: Path, splits: Sequence[str], limit: int |
     for split in wanted:
         part.test_selection = kept[split]
         console.say(f"proposing regions for {len(data.splits[split])} images of {split}")
-        found = _of_split(model.network, data, split, device)
+        with trainer.precision_plugin.forward_context():  # as the joined network proposes in a test
+            found = _of_split(model.network, data, split, trainer.strategy.root_device)
         proposals.write(folder / f"{split}.npz", found)
         written[split] = {"images": len(found), "regions": len(found.boxes)}
     runs.write_json(folder / SUMMARY, {"of": source.path.name, "limit": limit, "splits": written})
 
 
-def _trained(source: RunFolder) -> tuple[Any, Any, torch.device]:
-    """Model in evaluation mode, data that are read, and the device of the stage's trainer."""
+def _trained(source: RunFolder) -> tuple[Any, Any, L.Trainer]:
+    """Model in evaluation mode on its device, data that are read, and the stage's trainer."""
     config = {key: value for key, value in yamlio.load(source.config).items() if key not in ("card", "origin")}
     assembler = assemble(Experiment(str(source.config), config=checkpoints.without_downloads(config)), [])
     assembler.build()
@@ -80,8 +82,9 @@ def _trained(source: RunFolder) -> tuple[Any, Any, torch.device]:
         raise InputError(f"{source.path}: {type(network).__name__} proposes no regions; name a stage with RPN")
     model.load_state_dict(checkpoints.read(str(source.last))["state_dict"])
     data.setup("test")
-    device = assembler.trainer.strategy.root_device
-    return model.eval().to(device), data, device
+    trainer = assembler.trainer
+    model = trainer.precision_plugin.convert_module(model.eval())
+    return model.to(trainer.strategy.root_device), data, trainer
 
 
 def _split_of(name: str, data: Any) -> str:

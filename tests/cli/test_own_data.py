@@ -5,10 +5,13 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from lit_vision.experiment import recipes
+from lit_vision.models.rpn import RPN
 from tests.twins import coco, folders, voc
 
 SHORT = ("--trainer.max_steps", "1", "--trainer.val_check_interval", "1", "--trainer.log_every_n_steps", "1")
@@ -42,6 +45,34 @@ def test_own_boxes(command, tmp_path, number):
     assert data["batch_size"] == 4
     assert config["data"]["class_path"].endswith(["VocFormat", "CocoFormat"][number])
     assert "dropped with its class" not in command.out
+
+
+def scores(folder):
+    return sorted(one["score"] for one in json.loads((folder / "detections_test.json").read_text()))
+
+
+def test_own_regions(command, monkeypatch, tmp_path):
+    """Four steps; the whole, whose proposals are its own, scores as the last step did those of the file."""
+    precisions, detect = set(), RPN.detect
+
+    def noted(network, images, sizes):
+        precisions.add(torch.is_autocast_enabled(images.device.type))
+        return detect(network, images, sizes)
+
+    monkeypatch.setattr(RPN, "detect", noted)
+    voc.folder(tmp_path / "own", {"train": 6, "val": 2, "test": 2})
+    result, config = run(command, commands("quickstart/own_regions")[0], DIR=tmp_path / "own")
+    assert (result["row"], result["verdict"], result["steps"]) == ("four steps", "stand-in", 0)
+    stages = {stage: Path("run/stages") / stage for stage in ("rpn-1", "fast-2", "rpn-3", "fast-4")}
+    steps = {stage: json.loads((path / "result.json").read_text())["steps"] for stage, path in stages.items()}
+    assert steps == dict.fromkeys(stages, 1)
+    assert precisions == {True}  # files are written with the precision of tests
+    assert len(scores(Path("run"))) > 20
+    np.testing.assert_allclose(scores(Path("run")), scores(stages["fast-4"]), atol=5e-3)
+    assert config["data"]["init_args"]["pipeline"]["init_args"].items() >= {"train": [240], "test": 240}.items()
+    command("test", "--config", "quickstart/own_regions", "--row", "flip", "--run", "run", "--trainer.logger", "false")
+    tested = json.loads(Path("run/tests/flip/result.json").read_text())
+    assert (tested["row"], tested["trained"]["row"]) == ("flip", "four steps")
 
 
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
