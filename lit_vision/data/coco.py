@@ -112,8 +112,8 @@ class CocoFormat(BoxData):
 class COCO(BoxData):
     """COCO's own files: `annotations/instances_<split>.json` and `<split>/` below the root.
 
-    The papers' `trainval35k` is train2017 and their `minival` is val2017. With the files of 2014, the splits
-    `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one per line.
+    The papers' `trainval35k` is train2017 and their `minival` is val2017. `trainval2014` is train2014 and val2014. The
+    splits `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one per line.
 
     Args:
         root: Folder with `annotations/` and the images' folders, which may also lie in `images/`.

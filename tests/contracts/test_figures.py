@@ -16,6 +16,7 @@ from lit_vision.analyses.base import Analysis
 from lit_vision.analyses.costs import Costs
 from lit_vision.analyses.curves import Curves
 from lit_vision.analyses.deviations import Deviations
+from lit_vision.analyses.proposal_sizes import ProposalSizes
 from lit_vision.analyses.recall import Recall
 from lit_vision.analyses.responses import Responses
 from lit_vision.analyses.shapes import Shapes
@@ -89,6 +90,10 @@ ANALYSES = {
     Costs: (Costs(), lambda: classifiers("a")),
     Curves: (Curves(), lambda: classifiers("a", "b")),
     Deviations: (Deviations([64, 128]), lambda: classifiers("a")),
+    ProposalSizes: (
+        ProposalSizes(),
+        lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])],
+    ),
     Recall: (Recall((10,)), lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])]),
     Responses: (Responses(), lambda: classifiers("a", "b")),
     Shapes: (Shapes([torch.nn.ReLU(), torch.nn.PReLU()]), lambda: classifiers("a")),

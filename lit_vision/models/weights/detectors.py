@@ -77,8 +77,9 @@ def classes(state: State, detector: Detector, layout: Layout | None, source: str
 
 
 def _belongs(key: str, detector: Detector) -> bool:
-    # A region proposal network may start from a Faster R-CNN.
-    return not key.startswith("regions.") or hasattr(detector, "regions")
+    # A region proposal network or a Fast R-CNN may start from a Faster R-CNN.
+    part = key.partition(".")[0]
+    return part not in ("proposals", "regions") or hasattr(detector, part)
 
 
 def _without_network(state: State) -> State:
