@@ -41,11 +41,11 @@ def twin(tmp_path):
     return root
 
 
-def given(root, folder):
-    """Files of proposals on and beside the objects, as options."""
+def given(root, folder, listed=(("train", "instances_train2017"), ("val", "instances_val2017"))):
+    """Files of proposals on and beside the objects of some splits, as options."""
     options = []
-    for split, listed in (("train", "train2017"), ("val", "val2017")):
-        images = json.loads((root / "annotations" / f"instances_{listed}.json").read_text())["images"]
+    for split, name in listed:
+        images = json.loads((root / "annotations" / f"{name}.json").read_text())["images"]
         boxes = np.array([[2, 4, 22, 30], [20, 22, 42, 48], [0, 0, 30, 30]], dtype=np.float32)
         np.savez(
             folder / f"{split}.npz",
