@@ -1,18 +1,17 @@
 """How many objects proposals find, over the overlap that is asked for (Faster R-CNN paper, 1506.01497, Figure 4)."""
 
-import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
-from lit_vision.analyses import base
+from lit_vision.analyses import base, proposals
 from lit_vision.analyses.base import Analysis, Findings, Subject
 from lit_vision.data.formats import public_proposals, voc_file
 from lit_vision.data.formats.proposals import Proposals
@@ -68,7 +67,7 @@ class Recall(Analysis):
         sources = ([OURS] if self.ours else []) + list(self.files)
         recalls = {source: ProposalRecall(self.counts) for source in sources}
         given = {label: _by_number(found) for label, found in self.files.items()}
-        with _keeping(network, self.counts[-1]) if self.ours else nullcontext():
+        with self._keeping(network) if self.ours else nullcontext():
             for batch in subject.batches():
                 targets = [Target(*(value.cpu() for value in target)) for target in batch.targets]
                 if self.ours:
@@ -76,6 +75,11 @@ class Recall(Analysis):
                 for label, boxes in given.items():
                     recalls[label].update([_of(boxes, target, self.files[label]) for target in targets], targets)
         return self._findings(recalls)
+
+    def _keeping(self, network: nn.Module) -> AbstractContextManager[None]:
+        """The network with as many proposals as are looked at."""
+        part = proposals.part_of(network, self, "; set analysis.ours to false")
+        return proposals.keeping(part, self.counts[-1])
 
     def _findings(self, recalls: Mapping[str, ProposalRecall]) -> Findings:
         figures: dict[str, float] = {}
@@ -107,22 +111,6 @@ class Recall(Analysis):
         panels[0].legend()
         figure.suptitle(title)
         return figure
-
-
-@contextmanager
-def _keeping(network: Any, limit: int) -> Iterator[None]:
-    """Has a network keep so many proposals; a context, which leaves its limits as they were."""
-    part = getattr(network, "proposals", None)
-    before = getattr(part, "test_selection", None)
-    if part is None or before is None:
-        raise InputError(
-            f"analysis Recall looks at proposals, and {type(network).__name__} makes none; set analysis.ours to false"
-        )
-    part.test_selection = dataclasses.replace(before, limit=limit, per_level=max(before.per_level, limit))
-    try:
-        yield
-    finally:
-        part.test_selection = before
 
 
 def _proposed(network: Any, batch: Batch[Any], targets: Sequence[Target]) -> list[Detections]:

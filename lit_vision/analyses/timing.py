@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lit_vision.analyses import proposals
 from lit_vision.analyses.base import Analysis, Findings, Subject, only
 from lit_vision.errors import InputError
 from lit_vision.experiment import figures as vocabulary
@@ -27,18 +29,22 @@ class Timing(Analysis):
     Args:
         images: How many images are timed at most.
         warmup: Images before them that are not.
+        limit: Proposals of an image; None for as many as the network was tested with.
 
     Raises:
-        InputError: No image is timed, or `warmup` is negative.
+        InputError: No image is timed, `warmup` is negative, or there is no proposal.
     """
 
     logs: ClassVar = vocabulary.STAGE_TIMES
 
-    def __init__(self, images: int = 100, warmup: int = 5) -> None:
+    def __init__(self, images: int = 100, warmup: int = 5, limit: int | None = None) -> None:
         if images < 1 or warmup < 0:
             raise InputError(f"analysis: images is {images} and warmup {warmup}; they must be at least 1 and 0")
+        if limit is not None and limit < 1:
+            raise InputError(f"analysis: limit is {limit}; it must be at least 1, or null for the network's own")
         self.images = images
         self.warmup = warmup
+        self.limit = limit
 
     @torch.no_grad()
     def look(self, subjects: Sequence[Subject]) -> Findings:
@@ -53,7 +59,8 @@ class Timing(Analysis):
             raise InputError(
                 f"analysis Timing looks at detectors that need no proposals, and {type(network).__name__} is none"
             )
-        laps = [of_image(network, subject.prepare, image) for image in self._first(subject)][self.warmup :]
+        with nullcontext() if self.limit is None else proposals.keeping(proposals.part_of(network, self), self.limit):
+            laps = [of_image(network, subject.prepare, image) for image in self._first(subject)][self.warmup :]
         if not laps:
             raise InputError(f"analysis Timing: the test split has no more than {self.warmup} images; lower warmup")
         return Findings(*_summary({part: 1000 * np.array([lap[part] for lap in laps]) for part in laps[0]}))

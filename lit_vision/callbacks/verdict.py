@@ -94,6 +94,7 @@ class Verdict(L.Callback):
     def _result(self, trainer: L.Trainer) -> Result:
         card = self.experiment.card
         row = self.experiment.expected() or Row(metric=card.metric, split=card.split)
+        steps, samples = self._seen(trainer)
         figures = self._last_training() | _named(trainer.callback_metrics, "test/")
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         verdict = verdicts.of_row(
@@ -126,9 +127,8 @@ class Verdict(L.Callback):
             split=data.official_split,
             verdict=str(verdict),
             verdicts={row.metric: str(verdict)} | further(row, verdict, figures, card),
-            steps=self.steps,
-            # A test of what others trained sees no training image.
-            samples_seen=0 if self.trained or self.members else self.steps * data.batch_size,
+            steps=steps,
+            samples_seen=samples,
             duration_s=round(self._seconds(), 1),
             data=_data(data),
             hardware=hardware(trainer),
@@ -137,6 +137,15 @@ class Verdict(L.Callback):
             card=self.experiment.card_content,
             sweep=self.folder.state.get("sweep") or {},
         )
+
+    def _seen(self, trainer: L.Trainer) -> tuple[int, int]:
+        """Optimiser steps behind the weights, and training images that this run has seen; earlier stages count."""
+        if self.trained or self.members:
+            return self.trained.steps if self.trained else self.steps, 0
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        earlier = results.of_stages(self.folder)
+        steps = self.steps + sum(stage.steps for stage in earlier)
+        return steps, self.steps * data.batch_size + sum(stage.samples_seen or 0 for stage in earlier)
 
     def _last_training(self) -> dict[str, float | None]:
         """Training figures of the last logged step: what the papers' training curves end at."""

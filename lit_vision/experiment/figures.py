@@ -74,7 +74,8 @@ CURVES = (
 SIGNALS = _group("higher", "", "smallest_variance", "smallest_gradient") | _group("near", "per layer", "gradient_slope")
 # Of networks without their weights: 1e9 multiply-adds for one image, millions of parameters.
 COSTS = _group("near", "1e9", "multiply_adds") | _group("near", "1e6", "parameters")
-ANCHORS = _group("near", "1e3", "anchors")
+ANCHORS = _group("near", "1e3", "anchors", "anchors_inside")
+PROPOSAL_SIZES = _group("near", "pixels", "proposal_width", "proposal_height")
 RECTIFIERS = _group("near", "", "slope_below", "slope_above")
 # Of losses, by the right answer's probability in percent: how many times smaller they are than cross-entropy.
 REDUCTIONS = _group("near", "times", "reduction#")
@@ -82,7 +83,19 @@ REDUCTIONS = _group("near", "times", "reduction#")
 LOSS_SHARES = _group("near", "%", "foreground_hardest#", "background_hardest#")
 DEVIATIONS = _group("near", "", "std", "attenuation")
 LEARNED = _group("near", "", "slope")
-ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | ANCHORS | RECTIFIERS | REDUCTIONS | LOSS_SHARES | DEVIATIONS | LEARNED
+ANALYSES = (
+    RESPONSES
+    | CURVES
+    | SIGNALS
+    | COSTS
+    | ANCHORS
+    | PROPOSAL_SIZES
+    | RECTIFIERS
+    | REDUCTIONS
+    | LOSS_SHARES
+    | DEVIATIONS
+    | LEARNED
+)
 
 VOCABULARY: Group = (
     ERRORS

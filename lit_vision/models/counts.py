@@ -12,6 +12,15 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def parameters_by_layer(module: nn.Module) -> dict[str, int]:
+    """The parameters of each layer that has its own, in the order of their definition."""
+    counted = {
+        name: sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+        for name, layer in module.named_modules()
+    }
+    return {name: count for name, count in counted.items() if count}
+
+
 def multiply_adds(module: nn.Module, image_size: tuple[int, int]) -> int:
     """Multiply-adds of convolutions and fully connected layers for one image (Table 1 of the ResNet paper counts so).
 

@@ -12,6 +12,9 @@ from lit_vision.models.detector import width
 from lit_vision.models.faster_rcnn import OnRegions, RegionClassifier
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
+from lit_vision.models.weights import detectors as detector_weights
+from lit_vision.models.weights import torchvision_faster_rcnn
+from lit_vision.models.weights.class_rows import Pair
 from lit_vision.ops import matching
 from lit_vision.types import Batch, Detections, Features, Target
 
@@ -26,11 +29,15 @@ class FastRCNN(OnRegions):
         num_classes: K; linked from the data in a recipe.
         regions: Makes the second stage from the channels and K.
         normalise: See `Detector`.
+        weights: File or torchvision name of a Faster R-CNN, see `models/weights/detectors.py`.
+        weights_rows: See `FasterRCNN`.
 
     Raises:
-        InputError: The pyramid's levels differ in width, or there is none to pool from.
+        InputError: The pyramid's levels differ in width, there is none to pool from, or the weights cannot be found,
+            read or matched.
     """
 
+    public = torchvision_faster_rcnn.PUBLIC
     takes_proposals = True
 
     def __init__(
@@ -39,9 +46,13 @@ class FastRCNN(OnRegions):
         num_classes: int,
         regions: Callable[[int, int], RegionClassifier] = RegionClassifier,
         normalise: Normalise | None = None,
+        weights: str | None = None,
+        weights_rows: Pair | None = None,
     ) -> None:
         super().__init__(pyramid, num_classes, normalise)
         self.build_regions(regions, width(pyramid))
+        if weights is not None:
+            self.expects = detector_weights.load(weights, self, weights_rows)
 
     def loss(self, batch: Batch[list[Target]]) -> dict[str, Tensor]:
         """Losses `cls` and `box` of the regions (Fast R-CNN, Eq. 1)."""

@@ -189,17 +189,24 @@ class ProposalNetwork(nn.Module):
 
     def candidates(self, predictions: Predictions, sizes: Tensor, limits: Selection) -> list[Candidates]:
         """The best anchors of each level, decoded; a level is a group. Arguments as of `propose`."""
-        logits, deltas = predictions.logits.float(), predictions.deltas.float()
-        if self.leave_out == "scores":
-            logits = _at_random(logits)
-        elif self.leave_out == "offsets":
+        anchor, level = self.ranked(predictions, limits)
+        scores = self._scores(predictions)[..., 0].gather(1, anchor).sigmoid()
+        deltas = predictions.deltas.float()
+        if self.leave_out == "offsets":
             deltas = torch.zeros_like(deltas)
-        anchor, level = selection.top(logits, predictions.counts, limits.per_level)
-        scores = logits[..., 0].gather(1, anchor).sigmoid()
         deltas = deltas.gather(1, anchor[..., None].expand(-1, -1, 4))
         boxes = box.clip(box.decode(deltas, predictions.anchors[anchor]), sizes)
         label = torch.zeros_like(level)
         return [Candidates(*image, level, label) for image in zip(boxes, scores, strict=True)]
+
+    def ranked(self, predictions: Predictions, limits: Selection) -> tuple[Tensor, Tensor]:
+        """The anchors behind `candidates`, in their order: int64 [B, M], and the position of each column's level."""
+        return selection.top(self._scores(predictions), predictions.counts, limits.per_level)
+
+    def _scores(self, predictions: Predictions) -> Tensor:
+        """What anchors are chosen by, as logits."""
+        logits = predictions.logits.float()
+        return _at_random(logits) if self.leave_out == "scores" else logits
 
 
 def _at_random(logits: Tensor) -> Tensor:

@@ -97,6 +97,11 @@ class Anchors:
         corners = torch.cat([-halves, halves], 1)
         return corners.round() if self.corners == "rounded" else corners
 
+    def names(self, level: int) -> list[str]:
+        """The anchors of one cell as papers name them, by nominal side and width to height: `128 2:1`."""
+        told = [f"{1 / ratio:g}:1" if ratio < 1 else f"1:{ratio:g}" for ratio in self.ratios]
+        return [f"{self.base * 2**level * scale:g} {ratio}" for ratio in told for scale in self.scales]
+
     def _published(self, stride: int) -> Tensor:
         roots = [math.sqrt(stride**2 / ratio) for ratio in self.ratios]
         # To whole pixels as the code does: the height from the rounded width.

@@ -26,7 +26,7 @@ from lit_vision.runs import durable, filenames, plain_json
 ROOT = Path("runs")
 RESUMED = "resumed_at"
 TESTS, ANALYSES = "tests", "analyses"  # below a run: what later tests and analyses say of its weights
-STAGES = "stages"  # below a run: the trainings before its last one
+STAGES = "stages"  # below a run: the trainings before its own
 
 # Exit codes of a run that was stopped and can be continued.
 INTERRUPTED = 130  # the shell's code for a program that Ctrl-C ended

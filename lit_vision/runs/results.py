@@ -13,7 +13,7 @@ from lit_vision.experiment.card import Card, Printed, Relation
 from lit_vision.experiment.relations import Reference, Seeds
 from lit_vision.runs import folder as runs
 from lit_vision.runs import plain_json
-from lit_vision.runs.folder import ANALYSES, TESTS
+from lit_vision.runs.folder import ANALYSES, STAGES, TESTS, RunFolder
 
 NAME = "result.json"
 
@@ -71,8 +71,8 @@ class Result:
         verdict: Of the judged figure.
         verdicts: Of all figures that the paper prints, by logged name.
         relations: Verdicts on the card's relations, by id.
-        steps: Optimiser steps.
-        samples_seen: Training images.
+        steps: Optimiser steps, those of earlier stages included.
+        samples_seen: Training images, likewise.
         duration_s: Seconds of all pieces together.
         data: Name and fingerprint.
         hardware: What it ran on.
@@ -158,6 +158,15 @@ def of_recipe(recipe: str, root: Path = runs.ROOT) -> list[Result]:
         except InputError:
             continue  # a half-copied file decides nothing; the run's own folder still has its metrics
     return found
+
+
+def of_stages(folder: RunFolder) -> list[Result]:
+    """The results of the trainings before a run's last stage; none for an ordinary run.
+
+    Raises:
+        InputError: One of them cannot be read.
+    """
+    return [read(file) for file in sorted(folder.path.glob(f"{STAGES}/*/{NAME}"))]
 
 
 def is_later_test(result: Result) -> bool:

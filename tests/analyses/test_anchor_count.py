@@ -36,9 +36,23 @@ def network(build, base, scales):
 def test_the_paper_s_counts(build, base, scales, by_level):
     found = AnchorCount().look([subjects.of(network(build, base, scales))])
     assert dict(zip(found.arrays["level"].tolist(), found.arrays["anchors"].tolist(), strict=True)) == by_level
-    assert found.figures == {"anchors": sum(by_level.values()) / 1e3}
+    assert found.figures["anchors"] == sum(by_level.values()) / 1e3
     (axes,) = AnchorCount().draw(found, "proposals").axes
-    assert [bar.get_height() for bar in axes.patches] == list(by_level.values())
+    inside = found.arrays["anchors_inside"].tolist()
+    assert [bar.get_height() for bar in axes.patches] == [*by_level.values(), *inside]
+
+
+def test_anchors_inside_the_image_by_hand():
+    # 4 x 6 cells of 16 pixels, squares of 32 around each cell's corner: the first row and column cross the border
+    with torch.device("meta"):
+        net = RPN(
+            OneLevel(resnet.resnet18(), 4),
+            proposals=lambda channels: ProposalNetwork(channels, anchors=Anchors(2, (1,), (1.0,))),
+        )
+    found = AnchorCount(64, 96).look([subjects.of(net)])
+    assert found.arrays["anchors"].tolist() == [4 * 6]
+    assert found.arrays["anchors_inside"].tolist() == [3 * 5]
+    assert found.figures == {"anchors": 0.024, "anchors_inside": 0.015}
 
 
 def test_what_cannot_be_counted_is_told():

@@ -1,7 +1,5 @@
 """Recall over the overlap, by hand: ours and from files."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -16,7 +14,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import figures
 from lit_vision.models.fast_rcnn import FastRCNN
 from lit_vision.models.faster_rcnn import FasterRCNN
-from lit_vision.models.rpn import RPN, TEST
+from lit_vision.models.rpn import RPN, TEST, ProposalNetwork
 from lit_vision.types import Batch, Target
 from tests.analyses import subjects
 from tests.twins import voc
@@ -45,7 +43,7 @@ class Fixed(nn.Module):
     def __init__(self, *boxes):
         super().__init__()
         self.boxes = torch.tensor(boxes)
-        self.proposals = SimpleNamespace(test_selection=TEST)
+        self.proposals = ProposalNetwork(1)
 
     def extract(self, images, sizes):
         return {4: images}

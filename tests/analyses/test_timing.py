@@ -69,8 +69,8 @@ def time(monkeypatch):
     return now
 
 
-def subject(network, images, prepare=lambda image: (image[None], torch.tensor([[4, 4]]))):
-    decoded = [torch.zeros(3, 4, 4, dtype=torch.uint8)] * images
+def subject(network, images, prepare=lambda image: (image[None], torch.tensor([image.shape[-2:]])), side=4):
+    decoded = [torch.zeros(3, side, side, dtype=torch.uint8)] * images
     return Subject("row", lambda: network, lambda: (network, None), list, decoded=lambda: decoded, prepare=prepare)
 
 
@@ -123,9 +123,24 @@ def test_the_first_images_are_not_counted(time):
     assert found.arrays["total"].tolist() == pytest.approx([30, 40])
 
 
+@pytest.mark.parametrize("limit", [None, 7])
+def test_as_many_proposals_as_are_asked_for(limit):
+    network, kept = FasterRCNN.example().eval(), []
+    score = network.score
+    network.score = lambda features, regions: kept.append(len(regions[0])) or score(features, regions)
+    before = network.proposals.test_selection
+    Timing(images=2, warmup=0, limit=limit).look([subject(network, 2, side=64)])
+    assert (network.proposals.test_selection, len(kept)) == (before, 2)
+    assert max(kept) <= 7 if limit else min(kept) > 7
+
+
 def test_bad_options_and_networks_are_told():
     with pytest.raises(InputError, match=r"^analysis: images is 0 and warmup 5; they must be at least 1 and 0$"):
         Timing(images=0)
+    with pytest.raises(
+        InputError, match=r"^analysis: limit is 0; it must be at least 1, or null for the network's own$"
+    ):
+        Timing(limit=0)
     for network in (FastRCNN.example(), Classifier(resnet20(), 10)):
         told = rf"^analysis Timing looks at detectors that need no proposals, and {type(network).__name__} is none$"
         with pytest.raises(InputError, match=told):

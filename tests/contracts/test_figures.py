@@ -18,6 +18,7 @@ from lit_vision.analyses.curves import Curves
 from lit_vision.analyses.deviations import Deviations
 from lit_vision.analyses.loss_shapes import LossShapes
 from lit_vision.analyses.loss_shares import LossShares
+from lit_vision.analyses.proposal_sizes import ProposalSizes
 from lit_vision.analyses.recall import Recall
 from lit_vision.analyses.responses import Responses
 from lit_vision.analyses.shapes import Shapes
@@ -97,6 +98,10 @@ ANALYSES = {
     LossShares: (
         LossShares(),
         lambda: [subjects.of(test_loss_shares.Known(0.0, 1.0), [test_recall.batch(test_loss_shares.objects(1))])],
+    ),
+    ProposalSizes: (
+        ProposalSizes(),
+        lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])],
     ),
     Recall: (Recall((10,)), lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])]),
     Responses: (Responses(), lambda: classifiers("a", "b")),

@@ -41,6 +41,7 @@ OF_TRAINING = ("weights", "zero_init", "frozen_levels")
 SCALES = ("data.pipeline.train", "data.pipeline.test", "data.test")
 LENGTHS = ("model.schedule.milestones", "trainer.max_steps")
 CANNOT_SHOW = {
+    ("data.test",): "the tested images are met after the pinned loss",
     SCALES: "every scale is cut to the twin's 64 pixels",
     (*SCALES, *LENGTHS): "every scale is cut to the twin's 64 pixels, every training to two iterations",
     ("data.pipeline.train", "protocol"): "the scale is cut to the twin's 96 pixels, and a protocol changes tests alone",

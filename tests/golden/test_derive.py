@@ -69,6 +69,9 @@ def test_rows_that_differ_never_share_a_pin_unless_that_is_said():
         "as": "plain",
         "because": "every scale is cut to the twin's 64 pixels",
     }
+    tested = card({"val": {}, "test-dev": {"data.test": "test-dev2017"}})
+    because = steps({"r": {"val": 3.5, "test-dev": 3.5}}, "r", tested, "test-dev")["because"]
+    assert because == "the tested images are met after the pinned loss"
 
 
 ROW = {"counts": {"parameters": 10}, "full": [8.7]}

@@ -4,8 +4,6 @@ WRITE_LOSSES=1 python -m pytest tests/recipes/test_detection_twins.py -m "slow o
 """
 
 import json
-import math
-import os
 import shutil
 from pathlib import Path
 
@@ -16,10 +14,8 @@ from torchvision.models import detection
 from lit_vision.experiment import recipes
 from lit_vision.runs import folder as runs
 from lit_vision.runs import trained
+from tests.recipes import pins
 from tests.twins import coco
-
-FILE = Path(__file__).parents[1] / "golden" / "losses.json"
-LOSSES = json.loads(FILE.read_text())
 
 # The only place where a detection recipe is cut down to its twin's size.
 CUT = (
@@ -30,18 +26,12 @@ CUT = (
 # Without downloads there are no statistics to freeze.
 UNFROZEN = ("--model.network.pyramid.backbone.weights", "null", "--model.network.pyramid.backbone.norm", "bn")
 
-FAMILIES = {
+BY_DEFAULT = {
     "retinanet/r50_fpn_coco": ("minival", "from scratch"),
     "retinanet/r101_fpn_coco": (),
     "fpn/faster_rcnn_coco": ("R-50",),
     "quickstart/overfit_coco": ("retinanet",),
 }
-ROWS = [
-    pytest.param(recipe, row, marks=() if row in by_default else pytest.mark.slow, id=f"{recipe} {row}")
-    for recipe, by_default in FAMILIES.items()
-    for row, entry in recipes.read_card(recipe).rows.items()
-    if entry.trains
-]
 
 
 @pytest.fixture
@@ -58,7 +48,7 @@ def twin(tmp_path):
     return root
 
 
-@pytest.mark.parametrize(("recipe", "row"), ROWS)
+@pytest.mark.parametrize(("recipe", "row"), pins.rows(BY_DEFAULT))
 def test_first_losses(command, twin, recipe, row):
     options = () if row == "from scratch" else UNFROZEN
     if recipe.endswith("overfit_coco"):
@@ -71,11 +61,7 @@ def test_first_losses(command, twin, recipe, row):
         assert result["figures"]["test/ap"] is None  # its annotations are on the server
     else:
         assert 0 <= result["figures"][recipes.read_card(recipe).metric] <= 100
-    if "WRITE_LOSSES" in os.environ:
-        LOSSES.setdefault(recipe, {})[row] = round(losses[0], 4)
-        FILE.write_text(json.dumps(LOSSES, indent=1) + "\n")
-    assert math.isfinite(losses[1])
-    assert losses[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json differs: {losses}"
+    pins.compare(recipe, row, losses)
 
 
 @pytest.mark.slow

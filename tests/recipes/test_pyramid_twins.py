@@ -4,8 +4,6 @@ WRITE_LOSSES=1 python -m pytest tests/recipes/test_pyramid_twins.py -m "slow or 
 """
 
 import json
-import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +13,9 @@ import torch
 from lit_vision.experiment import recipes
 from lit_vision.runs import checkpoints
 from lit_vision.runs.folder import RunFolder
+from tests.recipes import pins
 from tests.recipes.stage_losses import first_two
 from tests.twins import coco
-
-FILE = Path(__file__).parents[1] / "golden" / "losses.json"
-LOSSES = json.loads(FILE.read_text())
 
 # The only place where these recipes are cut down to their twin's size.
 CUT = (
@@ -29,14 +25,11 @@ CUT = (
 )
 # Without downloads there are no statistics to freeze.
 BACKBONES = ("model.network.pyramid.backbone", "model.network.regions.head.backbone")
-BY_DEFAULT = {("fpn/fast_rcnn_coco", "2c FPN"), ("fpn/faster_rcnn_stages_coco", "shared"), ("fpn/rpn_coco", "1c FPN")}
-FAMILIES = ("fpn/rpn_coco", "fpn/fast_rcnn_coco", "fpn/faster_rcnn_stages_coco")
-ROWS = [
-    pytest.param(recipe, row, marks=() if (recipe, row) in BY_DEFAULT else pytest.mark.slow, id=f"{recipe} {row}")
-    for recipe in FAMILIES
-    for row, entry in recipes.read_card(recipe).rows.items()
-    if entry.trains
-]
+BY_DEFAULT = {
+    "fpn/rpn_coco": ("1c FPN",),
+    "fpn/fast_rcnn_coco": ("2c FPN",),
+    "fpn/faster_rcnn_stages_coco": ("shared",),
+}
 STAGES = ["rpn-1", "boxes-1", "fast-2", "rpn-3", "boxes-3", "fast-4"]
 
 
@@ -48,11 +41,11 @@ def twin(tmp_path):
     return root
 
 
-def given(root, folder):
-    """Files of proposals on and beside the objects, as options."""
+def given(root, folder, listed=(("train", "instances_train2017"), ("val", "instances_val2017"))):
+    """Files of proposals on and beside the objects of some splits, as options."""
     options = []
-    for split, listed in (("train", "train2017"), ("val", "val2017")):
-        images = json.loads((root / "annotations" / f"instances_{listed}.json").read_text())["images"]
+    for split, name in listed:
+        images = json.loads((root / "annotations" / f"{name}.json").read_text())["images"]
         boxes = np.array([[2, 4, 22, 30], [20, 22, 42, 48], [0, 0, 30, 30]], dtype=np.float32)
         np.savez(
             folder / f"{split}.npz",
@@ -86,7 +79,7 @@ def assert_one_pyramid(run):
         assert all(torch.equal(value, pyramids[0][key]) for key, value in pyramid.items())
 
 
-@pytest.mark.parametrize(("recipe", "row"), ROWS)
+@pytest.mark.parametrize(("recipe", "row"), pins.rows(BY_DEFAULT))
 def test_first_losses(command, twin, tmp_path, recipe, row):
     options = unfrozen(recipe, row) + (given(twin, tmp_path) if recipe == "fpn/fast_rcnn_coco" else [])
     command("fit", "--config", recipe, "--row", row, "--data.root", twin, *CUT, *options, "--run", "run")
@@ -103,11 +96,7 @@ def test_first_losses(command, twin, tmp_path, recipe, row):
     if recipe == "fpn/faster_rcnn_stages_coco" and not card.rows[row].until:
         assert_one_pyramid(Path("run"))
     losses = first_two(Path("run"))
-    if "WRITE_LOSSES" in os.environ:
-        LOSSES.setdefault(recipe, {})[row] = round(losses[0], 4)
-        FILE.write_text(json.dumps(LOSSES, indent=1) + "\n")
-    assert math.isfinite(losses[1])
-    assert losses[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json differs: {losses}"
+    pins.compare(recipe, row, losses)
 
 
 @pytest.mark.parametrize(

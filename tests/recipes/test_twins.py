@@ -6,18 +6,14 @@ WRITE_LOSSES=1 python -m pytest tests/recipes/test_twins.py -m "slow or not slow
 """
 
 import json
-import math
-import os
 from pathlib import Path
 
 import pytest
 
 from lit_vision.experiment import recipes
 from lit_vision.runs import folder as runs
+from tests.recipes import pins
 from tests.twins import cifar, imagenet
-
-FILE = Path(__file__).parents[1] / "golden" / "losses.json"
-LOSSES = json.loads(FILE.read_text())
 
 # The only place where a recipe is cut down to its twin's size.
 CUT = (
@@ -50,31 +46,13 @@ RECTIFIERS = {"rectifiers/small": SMALL, "rectifiers/large": LARGE}
 # no number.
 GENTLY = ("--model.optimizer.lr", "1e-4")
 
-BY_DEFAULT = {
-    "resnet/cifar10": ("resnet-20", "plain-20", "resnet-110", "resnet-20 on 45k"),
-    "resnet/imagenet": ("plain-18", "resnet-34 C", "resnet-50 by plateau"),
+CIFAR = {"resnet/cifar10": ("resnet-20", "plain-20", "resnet-110", "resnet-20 on 45k")}
+IMAGENET = {"resnet/imagenet": ("plain-18", "resnet-34 C", "resnet-50 by plateau")}
+OF_RECTIFIERS = {
     "rectifiers/small": ("PReLU, channel-wise", "14 layers, Xavier"),
     "rectifiers/large": (),  # a minute each
 }
-
-
-def rows(recipe):
-    """All rows of a recipe, those that do not run by default marked."""
-    return [
-        pytest.param(row, marks=() if row in BY_DEFAULT[recipe] else pytest.mark.slow)
-        for row, entry in recipes.read_card(recipe).rows.items()
-        if entry.trains
-    ]
-
-
-def of_rectifiers(chosen, by_default):
-    """Recipe and row of the rectifiers paper; those that do not run by default marked."""
-    return [
-        pytest.param(recipe, row, marks=() if row in by_default else pytest.mark.slow)
-        for recipe in RECTIFIERS
-        for row, entry in recipes.read_card(recipe).rows.items()
-        if chosen(entry)
-    ]
+TESTED = {"rectifiers/small": ("slopes, channel-wise",), "rectifiers/large": ()}
 
 
 def losses(command, recipe, row, root, extra=()):
@@ -86,40 +64,30 @@ def losses(command, recipe, row, root, extra=()):
 
 
 def check(command, recipe, row, root, extra=()):
-    got = losses(command, recipe, row, root, extra)
-    if "WRITE_LOSSES" in os.environ:
-        LOSSES.setdefault(recipe, {})[row] = round(got[0], 4)
-        FILE.write_text(json.dumps(LOSSES, indent=1) + "\n")
-    # The second loss follows one update on two images: it is finite, but no number to pin.
-    assert math.isfinite(got[1])
-    assert got[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json has another loss: {got}"
+    pins.compare(recipe, row, losses(command, recipe, row, root, extra))
 
 
-@pytest.mark.parametrize("row", rows("resnet/cifar10"))
-def test_cifar(command, monkeypatch, tmp_path, row):
+@pytest.mark.parametrize(("recipe", "row"), pins.rows(CIFAR))
+def test_cifar(command, monkeypatch, tmp_path, recipe, row):
     cifar.install(monkeypatch, tmp_path / "twin")
-    check(command, "resnet/cifar10", row, "twin")
+    check(command, recipe, row, "twin")
 
 
-@pytest.mark.parametrize("row", rows("resnet/imagenet"))
-def test_imagenet(command, tmp_path, row):
-    check(command, "resnet/imagenet", row, imagenet.class_folders(tmp_path / "twin"), (*PHOTOS, *GENTLY))
-
-
-TRAINED = of_rectifiers(lambda entry: entry.trains, sum((BY_DEFAULT[recipe] for recipe in RECTIFIERS), ()))
-TESTED = of_rectifiers(lambda entry: entry.weights_of, ("slopes, channel-wise",))
+@pytest.mark.parametrize(("recipe", "row"), pins.rows(IMAGENET))
+def test_imagenet(command, tmp_path, recipe, row):
+    check(command, recipe, row, imagenet.class_folders(tmp_path / "twin"), (*PHOTOS, *GENTLY))
 
 
 def rectifier_twin(tmp_path):
     return imagenet.class_folders(tmp_path / "twin", {"train": 2, "val": 1})
 
 
-@pytest.mark.parametrize(("recipe", "row"), TRAINED)
+@pytest.mark.parametrize(("recipe", "row"), pins.rows(OF_RECTIFIERS))
 def test_rectifiers(command, tmp_path, recipe, row):
     check(command, recipe, row, rectifier_twin(tmp_path), RECTIFIERS[recipe])
 
 
-@pytest.mark.parametrize(("recipe", "row"), TESTED)
+@pytest.mark.parametrize(("recipe", "row"), pins.rows(TESTED, lambda entry: entry.weights_of))
 def test_rectifiers_by_another_look(command, tmp_path, recipe, row):
     """Dense testing at the row's number of scales, and learned slopes, of a training of two steps."""
     entry, root = recipes.read_card(recipe).rows[row], rectifier_twin(tmp_path)

@@ -4,21 +4,24 @@ WRITE_LOSSES=1 python -m pytest tests/recipes/test_voc_twins.py -m "slow or not 
 """
 
 import json
-import math
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy import io
 
+from lit_vision import build
 from lit_vision.data.formats import proposals
-from lit_vision.experiment import recipes
+from lit_vision.experiment import recipes, stages
+from lit_vision.models.faster_rcnn import FasterRCNN
+from lit_vision.runs import checkpoints
+from lit_vision.runs import folder as runs
+from lit_vision.runs.folder import RunFolder
+from tests.recipes import pins
 from tests.recipes.stage_losses import first_two
 from tests.twins import voc
-
-FILE = Path(__file__).parents[1] / "golden" / "losses.json"
-LOSSES = json.loads(FILE.read_text())
 
 # The only place where these recipes are cut down to their twin's size. Of 4096 units the first layer alone has 100
 # million weights; anchors of 128 pixels would all cross the border of an image of 96.
@@ -33,15 +36,14 @@ OF_PROPOSALS = (
     *("--model.network.proposals.anchors.base", "1.5", "--model.network.proposals.train.smallest", "2"),
     *("--model.network.proposals.test.smallest", "2"),
 )
-BY_DEFAULT = {("faster_rcnn/voc_zf", "shared"), ("faster_rcnn/voc_given", "one-stage, 1 scale")}
-FAMILIES = ("faster_rcnn/voc_zf", "faster_rcnn/voc_vgg", "faster_rcnn/voc12_vgg", "faster_rcnn/voc_given")
-ROWS = [
-    pytest.param(recipe, row, marks=() if (recipe, row) in BY_DEFAULT else pytest.mark.slow, id=f"{recipe} {row}")
-    for recipe in FAMILIES
-    for row, entry in recipes.read_card(recipe).rows.items()
-    if entry.trains
-]
-STAGES = ["rpn-1", "boxes-1", "fast-2", "rpn-3", "boxes-3", "fast-4"]
+TESTED = ("COCO on VOC 2007", "COCO on VOC 2012")  # which train nothing
+BY_DEFAULT = {
+    "faster_rcnn/voc_zf": (),  # `shared` is looked at below, where its analyses are
+    "faster_rcnn/voc_vgg": (),
+    "faster_rcnn/voc12_vgg": (),
+    "faster_rcnn/voc_given": ("one-stage, 1 scale",),
+    "faster_rcnn/coco_to_voc": (),
+}
 
 
 @pytest.fixture
@@ -76,14 +78,45 @@ def given(root, folder, shift):
     return options
 
 
+def coco_s(folder):
+    """The file of a detector of COCO's 80 classes, as narrow as the twin's."""
+    network = recipes.resolve(["faster_rcnn/coco_to_voc"]).config["model"]["init_args"]["network"]
+    arguments = network["init_args"]
+    del arguments["weights"], arguments["weights_rows"]
+    arguments["regions"]["init_args"]["head"]["init_args"]["width"] = 64
+    torch.manual_seed(0)
+    torch.save(build.part(FasterRCNN, network, num_classes=80).state_dict(), folder / "coco.pt")
+    return str(folder / "coco.pt")
+
+
 def options_of(recipe, row, twin, folder):
     if recipe == "faster_rcnn/voc_given":
         one_stage = row.startswith("one-stage")
         return ["--model.network.anchors.base", "1.5"] if one_stage else given(twin, folder, shift=2 * (row == "EB"))
+    if recipe == "faster_rcnn/coco_to_voc":
+        return [*OF_PROPOSALS, "--model.network.weights", coco_s(folder)]
     return list(OF_PROPOSALS)
 
 
-@pytest.mark.parametrize(("recipe", "row"), ROWS)
+def earlier_stages(recipe, row):
+    """Folders of the stages before the last."""
+    return sorted(runs.slug(stage.name) for stage in stages.of(recipes.resolve([recipe], row))[:-1])
+
+
+def trained_rows():
+    return [each for each in pins.rows(BY_DEFAULT) if each.values[1] not in TESTED]
+
+
+def assert_started_from(file, run):
+    """The frozen layers of a stage are the file's."""
+    theirs = torch.load(file, weights_only=True)
+    found = checkpoints.read(str(RunFolder(run).last))["state_dict"]
+    frozen = [name for name in theirs if name.startswith("pyramid.backbone.stages.0")]
+    assert frozen
+    assert all(torch.equal(found[f"network.{name}"], theirs[name]) for name in frozen)
+
+
+@pytest.mark.parametrize(("recipe", "row"), trained_rows())
 def test_first_losses(command, twin, tmp_path, recipe, row):
     options = options_of(recipe, row, twin, tmp_path)
     command("fit", "--config", recipe, "--row", row, "--data.root", twin, *CUT, *options, "--run", "run")
@@ -94,11 +127,50 @@ def test_first_losses(command, twin, tmp_path, recipe, row):
         assert result["figures"]["test/map"] is None  # its annotations are on the server
     else:
         assert 0 <= result["figures"]["test/map"] <= 100
-    in_stages = recipes.resolve([recipe], row).config.get("stages")
-    wanted = STAGES[: 2 if recipes.read_card(recipe).rows[row].until else 6] if in_stages else []
-    assert sorted(path.name for path in Path("run").glob("stages/*")) == sorted(wanted)
-    if "WRITE_LOSSES" in os.environ:
-        LOSSES.setdefault(recipe, {})[row] = round(losses[0], 4)
-        FILE.write_text(json.dumps(LOSSES, indent=1) + "\n")
-    assert math.isfinite(losses[1])
-    assert losses[0] == pytest.approx(LOSSES[recipe][row], rel=0.01), f"tests/golden/losses.json differs: {losses}"
+    assert sorted(path.name for path in Path("run").glob("stages/*")) == earlier_stages(recipe, row)
+    if recipe == "faster_rcnn/coco_to_voc":
+        assert_started_from(tmp_path / "coco.pt", Path("run/stages/rpn-1"))
+    pins.compare(recipe, row, losses)
+
+
+@pytest.mark.parametrize("row", TESTED)
+@pytest.mark.slow
+def test_coco_s_detector_is_tested_on_voc_as_it_is(command, twin, tmp_path, row):
+    recipe = "faster_rcnn/coco_to_voc"
+    options = ("--data.root", twin, *CUT, *options_of(recipe, row, twin, tmp_path), "--run", "run")
+    command("test", "--config", recipe, "--row", row, *options)
+    result = json.loads(Path("run/result.json").read_text())
+    assert (result["steps"], result["split"]) == (0, recipes.read_card(recipe).row(row).split)
+    assert (result["figures"]["test/map"] is None) == (row == "COCO on VOC 2012")
+    told = command.error("fit", "--config", recipe, "--row", row, "--data.root", twin, "--run", "other")
+    assert "trainer.max_steps is 0; write the number of optimiser steps" in told
+
+
+@pytest.mark.parametrize("recipe", ["faster_rcnn/voc_zf", pytest.param("faster_rcnn/voc_vgg", marks=pytest.mark.slow)])
+def test_analyses_look_at_what_four_steps_trained(command, twin, tmp_path, recipe):
+    voc.write(tmp_path / "twin", {"2007": {"train": 4, "val": 3, "test": 8}})  # more images than are warmed up with
+    for name in ("selective_search", "edge_boxes"):
+        as_matlab(twin, Path(f"data/proposals/{name}_voc_2007_test.mat"))
+    options = options_of(recipe, "shared", twin, tmp_path)
+    command("fit", "--config", recipe, "--row", "shared", "--data.root", twin, *CUT, *options, "--run", "run")
+    pins.compare(recipe, "shared", first_two(Path("run")))
+    whole = json.loads(Path("run/result.json").read_text())
+    assert (whole["steps"], whole["samples_seen"]) == (4 * 2, 4 * 2 * 2)  # of the four steps; joining them takes none
+    for row, entry in recipes.read_card(recipe).rows.items():
+        if entry.analysis is None:
+            continue
+        command("test", "--config", recipe, "--row", row, "--run", "run")
+        found = json.loads(Path(f"run/analyses/{runs.slug(row)}/result.json").read_text())
+        assert {entry.metric, *entry.also} <= set(found["figures"]), row
+        assert found["figures"][entry.metric] is None or found["figures"][entry.metric] >= 0
+        assert (found["verdict"], found["steps"]) == ("stand-in", 8)
+
+
+def as_matlab(root, path):
+    """A file of two boxes for each test image of VOC 2007, in the layout of selective search."""
+    names = (root / "VOC2007" / "ImageSets" / "Main" / "test.txt").read_text().split()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images, boxes = (np.empty((len(names), 1), dtype=object) for _ in range(2))
+    for index, name in enumerate(names):
+        images[index, 0], boxes[index, 0] = name, np.array([[5, 3, 30, 22], [1, 1, 20, 20]])
+    io.savemat(path, {"images": images, "boxes": boxes.T})

@@ -24,7 +24,7 @@ def write(root: Path, years: Mapping[str, Mapping[str, int]] = SPLITS) -> Path:
     """The years' folders, with `trainval` made of `train` and `val`, and one list of a single class, as in VOC."""
     for year, splits in years.items():
         base = root / "VOCdevkit" / f"VOC{year}"
-        stems = folder(base, splits, USED, first=int(year) * 1000)
+        stems = folder(base, splits, USED, first=int(year) * 1000, turn=int(year) - 2007)
         lists = base / "ImageSets" / "Main"
         (lists / "trainval.txt").write_text("".join(f"{stem}\n" for stem in sorted(stems["train"] + stems["val"])))
         (lists / "person_train.txt").write_text("".join(f"{stem} -1\n" for stem in stems["train"]))
@@ -32,15 +32,20 @@ def write(root: Path, years: Mapping[str, Mapping[str, int]] = SPLITS) -> Path:
 
 
 def folder(
-    base: Path, splits: Mapping[str, int], names: Sequence[str] = USED, first: int = 1, suffix: str = "jpg"
+    base: Path,
+    splits: Mapping[str, int],
+    names: Sequence[str] = USED,
+    first: int = 1,
+    suffix: str = "jpg",
+    turn: int = 0,
 ) -> dict[str, list[str]]:
-    """One folder in VOC format; returns the names of the images by split."""
+    """One folder in VOC format, its classes taken in turn from that one on; returns the images' names by split."""
     stems: dict[str, list[str]] = {}
     for split, count in splits.items():
         stems[split] = []
         for number in range(count):
             stems[split].append(f"{first:06}")
-            shown = [] if number == count - 1 else objects(2 - number % 2, number, names)
+            shown = [] if number == count - 1 else objects(2 - number % 2, number, names, turn)
             image(base, stems[split][-1], shown, names, (50, 70) if number % 2 else (70, 50), suffix)
             first += 1
         path = base / "ImageSets" / "Main" / f"{split}.txt"
@@ -49,11 +54,11 @@ def folder(
     return stems
 
 
-def objects(count: int, number: int, names: Sequence[str]) -> list[dict]:
+def objects(count: int, number: int, names: Sequence[str], turn: int = 0) -> list[dict]:
     """Objects with VOC's corners, counted from 1, both part of the box; the first of a split is difficult."""
     return [
         {
-            "name": names[(number + place) % len(names)],
+            "name": names[(number + place + turn) % len(names)],
             "difficult": int(number == place == 0),
             "box": (3 + 20 * place, 5 + 20 * place, 22 + 20 * place, 30 + 20 * place),
         }

@@ -77,7 +77,7 @@ def classes(state: State, detector: Detector, layout: Layout | None, source: str
 
 
 def _belongs(key: str, detector: Detector) -> bool:
-    # One stage of two may start from a Faster R-CNN.
+    # A region proposal network or a Fast R-CNN may start from a Faster R-CNN.
     part = key.partition(".")[0]
     return part not in ("proposals", "regions") or hasattr(detector, part)
 

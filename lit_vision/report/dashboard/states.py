@@ -61,10 +61,10 @@ def in_words(run: Run) -> str:
 
 
 def progress(run: Run) -> str:
-    """Steps done and to do: `200 of 400`."""
+    """Steps done and to do: `200 of 400`; of a run in stages those done, which are more than its last stage's."""
     step = run.result.get("steps") if run.finished else activity.of(run).step
     limit = (run.config.get("trainer") or {}).get("max_steps")
-    planned = isinstance(limit, int) and not isinstance(limit, bool) and limit > 0
+    planned = isinstance(limit, int) and not isinstance(limit, bool) and limit > 0 and not run.config.get("stages")
     return f"{step or 0:,}" + (f" of {limit:,}" if planned else "")
 
 

@@ -6,8 +6,10 @@ import torch
 from lit_vision.data.names import COCO_CATEGORIES, VOC_CLASSES
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
+from lit_vision.models.fast_rcnn import FastRCNN
 from lit_vision.models.faster_rcnn import FasterRCNN
 from lit_vision.models.pyramid import Pyramid
+from lit_vision.models.rpn import RPN
 from lit_vision.models.weights import class_rows, torchvision_detectors
 from lit_vision.types import Scores
 
@@ -64,6 +66,17 @@ def test_everything_else_comes_from_the_file_too(file):
     others = [name for name in state if "head.cls" not in name and ".head.box" not in name and "normalise" not in name]
     assert len(others) > 100
     assert all(torch.equal(state[name], voc[name]) for name in others)
+
+
+@pytest.mark.parametrize("kind", [RPN, FastRCNN])
+def test_either_stage_alone_starts_from_its_part_of_the_file(kind, file):
+    rows = {"weights_rows": "coco_to_voc"} if kind is FastRCNN else {}
+    whole = net(20, weights=str(file), weights_rows="coco_to_voc").state_dict()
+    torch.manual_seed(1)
+    found = kind(Pyramid(resnet.resnet18(), levels=range(2, 7), channels=16), 20, weights=str(file), **rows)
+    state = {name: value for name, value in found.state_dict().items() if "normalise" not in name}
+    assert {name.partition(".")[0] for name in state} == {"pyramid", "proposals" if kind is RPN else "regions"}
+    assert all(torch.equal(value, whole[name]) for name, value in state.items())
 
 
 def test_the_softmax_is_restricted_to_voc_s_classes_and_background(file):
