@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -56,7 +56,8 @@ class Timing(Analysis):
         laps = [of_image(network, subject.prepare, image) for image in self._first(subject)][self.warmup :]
         if not laps:
             raise InputError(f"analysis Timing: the test split has no more than {self.warmup} images; lower warmup")
-        return Findings(*_summary(np.array(laps) * 1000))
+        arrays = dict(zip((*PARTS, "total"), 1000 * np.array(laps).T, strict=True))
+        return Findings(summary(laps), arrays)
 
     def _first(self, subject: Subject) -> Iterator[Tensor]:
         for image, _ in zip(subject.decoded(), range(self.warmup + self.images), strict=False):
@@ -109,10 +110,14 @@ def clock(work: Tensor) -> float:
     return time.perf_counter()
 
 
-def _summary(laps: Any) -> tuple[dict[str, float], dict[str, Any]]:
-    """Figures and arrays of laps in milliseconds, [images, 4]."""
-    arrays = dict(zip((*PARTS, "total"), laps.T, strict=True))
-    figures = {f"{part}_ms": float(values.mean()) for part, values in arrays.items()}
+def summary(laps: Sequence[tuple[float, float, float, float]]) -> dict[str, float]:
+    """Figures of several images: mean milliseconds of each part, images in a second, the proposals' part in percent.
+
+    Args:
+        laps: Seconds of each image, as `of_image` gives them.
+    """
+    means = 1000 * np.array(laps).mean(0)
+    figures = {f"{part}_ms": float(mean) for part, mean in zip((*PARTS, "total"), means, strict=True)}
     figures["rate"] = 1000 / figures["total_ms"]
     figures["proposal_share"] = 100 * figures["proposal_ms"] / figures["total_ms"]
-    return figures, arrays
+    return figures

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from lit_vision import files as plain_files
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import contrasts, figures, recipes, typed, yamlio
+from lit_vision.experiment import contrasts, evidence, figures, recipes, typed, yamlio
 from lit_vision.experiment.card import Row
+from lit_vision.experiment.evidence import PAIRS, Evidence
 from lit_vision.experiment.paired import Direction
 
 _NAME = re.compile(r"(C\d{2,})-[\w-]+")
@@ -97,6 +98,8 @@ class Claim:
         where: Table, figure or section that claims it.
         pairing: What the arms of a pair share.
         tune: How each arm gets its learning rate; as the recipe has it when left out.
+        evidence: What decides; the paired differences when left out.
+        told: Further figures that stand beside the verdict and decide nothing.
         id: `C00`, from the file's name.
         source: The file.
     """
@@ -115,13 +118,17 @@ class Claim:
     where: str = ""
     pairing: Literal["seed"] = "seed"
     tune: Tune | None = None
+    evidence: Evidence = PAIRS
+    told: list[str] = field(default_factory=list)
     id: str = ""
     source: str = ""
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything that is fixed, as plain values."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in ("id", "source")}
+        """Everything that is fixed, as plain values; without keys that came later and that the file leaves out."""
+        unsaid = {"evidence": dataclasses.asdict(PAIRS), "told": []}
+        named = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("id", "source")}
+        return {key: value for key, value in named.items() if key not in unsaid or value != unsaid[key]}
 
     @property
     def digest(self) -> str:
@@ -220,6 +227,7 @@ def _check(claim: Claim, where: str) -> None:
     for name, arm in claim.arms.items():
         _check_arm(claim, name, arm, f"{where}.arms.{name}")
     contrasts.check(claim.difference, claim.arms, f"{where}.difference")
+    evidence.check(claim.evidence, claim.metric, claim.difference, claim.margin, where)
     if claim.direction == "within" and claim.margin <= 0:
         raise InputError(f"{where}.margin: an equivalence needs a positive margin, got {claim.margin:g}")
     if not claim.seeds or len(set(claim.seeds)) < len(claim.seeds):
@@ -251,7 +259,8 @@ def _check_arm(claim: Claim, name: str, arm: Arm, where: str) -> None:
     if not name.isidentifier():
         raise InputError(f"{where}: an arm's name stands in an expression; use letters, digits and _ only")
     row, card = row_of(arm, where), recipes.read_card(arm.recipe)
-    figures.check(claim.metric, f"{claim.source}: {_KEY}.metric", card.figures)
+    for key, metric in [("metric", claim.metric), *(("told", one) for one in claim.told)]:
+        figures.check(metric, f"{claim.source}: {_KEY}.{key}", card.figures)
     entry = card.row(row, f"{where}: {arm.recipe}") if row else Row()
     if entry.quoted or not (entry.trains or entry.weights_of):
         raise InputError(f"{where}: row {row!r} of {arm.recipe} is of no single training; name one that is")

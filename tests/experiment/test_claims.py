@@ -180,3 +180,73 @@ def test_the_suite_s_claims_have_numbers_of_their_own_and_settings_that_resolve(
         for arm in claim.arms.values():
             experiment = recipes.resolve([arm.recipe], arm.row or None, list(arm.set.items()))
             assert not [key for key in experiment.changed if not key.startswith(tuple(arm.set))], claim.id
+
+
+def test_kinds_of_evidence_are_read():
+    counted = parsed(evidence={"successes": {"below": 2}}, margin=0)
+    assert counted.evidence.successes.reached(1.9)
+    assert not counted.evidence.successes.reached(2.0)
+    assert not counted.evidence.successes.reached(None)
+    assert counted.evidence.successes.told() == "below 2"
+    above = parsed(evidence={"successes": {"above": 90}}, margin=0).evidence.successes
+    assert (above.reached(91.0), above.reached(89.0), above.told()) == (True, False, "above 90")
+
+
+def test_a_claim_that_names_no_kind_is_what_it_was_before_there_were_kinds():
+    assert {"evidence", "told"}.isdisjoint(parsed().content)
+    assert {"evidence", "told"} <= set(
+        parsed(evidence={"successes": {"below": 2}}, margin=0, told=["test/loss"]).content
+    )
+
+
+ROUNDS = {"count": 30, "warmup": 2, "work": "train", "batch": 2, "size": [8, 8]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"evidence": {"fisher": {}}},
+            "C90-a.yaml: claim.evidence has no key 'fisher'; choose from: images, rounds, successes",
+        ),
+        (
+            {"evidence": {"successes": {"below": 2}, "images": {}}},
+            "claim.evidence should name one kind, got successes, images; drop all but one",
+        ),
+        (
+            {"evidence": {"successes": {}}, "margin": 0},
+            "claim.evidence.successes should say either below or above which figure a run succeeds",
+        ),
+        (
+            {"evidence": {"successes": {"below": 2}}},
+            "claim: Fisher's test compares the successes of two arms; write difference: a - b, and margin: 0",
+        ),
+        (
+            {"evidence": {"successes": {"below": 2}}, "margin": 0, "difference": "a / b"},
+            "claim: Fisher's test compares the successes of two arms",
+        ),
+        (
+            {"evidence": {"images": {}}},
+            "claim.metric: images can be resampled for test/ap50 and test/map, not for 'test/error'",
+        ),
+        ({"evidence": {"images": {"samples": 9}}, "metric": "test/ap50"}, "images.samples is 9; draw at least 100"),
+        ({"evidence": {"rounds": ROUNDS}}, "claim.metric: rounds measure analysis/…, got 'test/error'"),
+        (
+            {"evidence": {"rounds": ROUNDS | {"count": 3}}, "metric": "analysis/ms"},
+            "claim.evidence.rounds: count is 3, warmup 2 and batch 2; they must be at least 5, 0 and 1",
+        ),
+        (
+            {"evidence": {"rounds": ROUNDS | {"size": [8]}}, "metric": "analysis/ms"},
+            "claim.evidence.rounds.size should be height and width, got [8]",
+        ),
+        (
+            {"evidence": {"rounds": ROUNDS | {"work": "test"}}, "metric": "analysis/ms"},
+            "claim.evidence.rounds.work should be one of train, detect, got 'test'",
+        ),
+        ({"told": ["test/eror"]}, "C90-a.yaml: claim.told: nothing logs 'test/eror'; did you mean 'test/error'?"),
+    ],
+)
+def test_messages_about_evidence(changes, message):
+    with pytest.raises(InputError) as refused:
+        parsed(**changes)
+    assert message in str(refused.value)
