@@ -16,8 +16,21 @@ from lit_vision.experiment import yamlio
 from lit_vision.metrics import bootstrap
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.voc import VocAP
-from lit_vision.session import resampling
 from lit_vision.types import Detections
+
+
+def read(path, category_ids):
+    """Detections by image id from a file in COCO's result format."""
+    found = {}
+    for entry in json.loads(path.read_text()):
+        x, y, width, height = entry["bbox"]
+        found.setdefault(entry["image_id"], []).append(
+            ([x, y, x + width, y + height], entry["score"], category_ids.index(entry["category_id"]))
+        )
+    return {
+        image: Detections(*(torch.tensor(values) for values in zip(*entries, strict=True)))
+        for image, entries in found.items()
+    }
 
 
 def main(folder):
@@ -25,7 +38,7 @@ def main(folder):
     data.setup()
     split = data.splits[data.test_split]
     targets = [split.target(index) for index in range(len(split))]
-    found = resampling.read(folder / "detections_test.json", data.category_ids)
+    found = read(folder / "detections_test.json", data.category_ids)
     nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     detections = [found.get(int(target.image_id), nothing) for target in targets]
     result = {"images": len(targets), "classes": data.class_names}

@@ -60,51 +60,18 @@ def intervals(
             f"bootstrap got {len(targets)} images, samples={samples}, level={level}; "
             "give at least one image and one sample, and a level between 0 and 100"
         )
-    measured, matches = _matched(metric, found, targets)
+    measured = metric()
+    measured.update(found, targets)
+    matches = measured.matches()
     value = _figures(measured, matches, np.ones((1, len(targets)), dtype=np.int64))[0]
-    drawn = _drawn(measured, matches, len(targets), samples, seed)
+    chunks = _draw(len(targets), samples, np.random.default_rng(seed))
+    drawn = np.concatenate([_figures(measured, matches, times) for times in chunks])
     low, high = (torch.from_numpy(_percentile(drawn, end)) for end in (50 - level / 2, 50 + level / 2))
     values = torch.from_numpy(value)
     return {
         measured.figure: Interval(values[0], low[0], high[0]),
         "per_class": Interval(values[1:], low[1:], high[1:]),
     }
-
-
-def samples(
-    metric: Callable[[], ClassMetric],
-    found: Sequence[Detections],
-    targets: Sequence[Target],
-    count: int,
-    seed: int = 0,
-) -> Floats:
-    """`ap50` (CocoAP) or `map` (VocAP) in each sample of `intervals`, in percent, [S].
-
-    With one seed, the samples of several networks on the same images hold the same images, one by one.
-
-    Args:
-        metric: See `intervals`, as the others.
-        found: Detections of N images in original pixels.
-        targets: The truth of the same images.
-        count: Number of samples, S.
-        seed: Of the drawing.
-    """
-    measured, matches = _matched(metric, found, targets)
-    return _drawn(measured, matches, len(targets), count, seed)[:, 0]
-
-
-def _matched(
-    metric: Callable[[], ClassMetric], found: Sequence[Detections], targets: Sequence[Target]
-) -> tuple[ClassMetric, Matches]:
-    measured = metric()
-    measured.update(found, targets)
-    return measured, measured.matches()
-
-
-def _drawn(metric: ClassMetric, matches: Matches, images: int, samples: int, seed: int) -> Floats:
-    """Mean and each class in each sample, [S, 1 + K]."""
-    chunks = _draw(images, samples, np.random.default_rng(seed))
-    return np.concatenate([_figures(metric, matches, times) for times in chunks])
 
 
 def _draw(images: int, samples: int, generator: np.random.Generator) -> Iterator[Integers]:
