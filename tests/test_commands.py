@@ -41,6 +41,8 @@ fit --config quickstart/own_classes --data.root DIR
 fit --config quickstart/own_classes --data.root DIR --data.val_fraction 0.1
 fit --config quickstart/own_boxes --data.root DIR
 fit --config quickstart/own_boxes --row "coco format" --data.root DIR --data.train train.json --data.val val.json
+fit --config quickstart/own_regions --data.root DIR
+fit --config quickstart/own_regions --row "joint" --data.root DIR
 fit --config retinanet/r50_fpn_coco --row "from scratch" --data lit_vision.data.voc.VocFormat --data.root DIR
 fit --config fpn/faster_rcnn_coco --data lit_vision.data.coco.CocoFormat --data.root DIR --data.train train.json --data.val val.json
 fit --config RECIPE --config overlays/gpu8 --trainer.num_nodes 2 --run DIR

@@ -1,6 +1,7 @@
-"""Bootstrap intervals of a finished detection run, from its files and its data: RUN/intervals.json.
+"""Bootstrap intervals of a finished detection run or test, from its files and its data.
 
-python docs/results/intervals.py RUN
+python docs/results/intervals.py RUN          its figures, to RUN/intervals.json
+python docs/results/intervals.py RUN BASE     how far they are above those of BASE, paired, to RUN/differences.json
 """
 
 import functools
@@ -33,24 +34,34 @@ def read(path, category_ids):
     }
 
 
-def main(folder):
+def of_run(folder, targets, category_ids):
+    """The detections of a finished run or test, image by image."""
+    found = read(folder / "detections_test.json", category_ids)
+    nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+    return [found.get(int(target.image_id), nothing) for target in targets]
+
+
+def plain(estimate, class_names):
+    """Value and ends: of all classes, and of each."""
+    classes = zip(*estimate.per_class, strict=True)
+    pairs = zip(["all", *class_names], [estimate.mean, *classes], strict=True)
+    return {name: [float(value) for value in interval] for name, interval in pairs}
+
+
+def main(folder, base=None):
     data = build.part(L.LightningDataModule, yamlio.load(folder / "config.yaml")["data"])
     data.setup()
     split = data.splits[data.test_split]
     targets = [split.target(index) for index in range(len(split))]
-    found = read(folder / "detections_test.json", data.category_ids)
-    nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
-    detections = [found.get(int(target.image_id), nothing) for target in targets]
+    runs = [of_run(each, targets, data.category_ids) for each in (base, folder) if each]
+    estimates = bootstrap.differences if base else bootstrap.intervals
     result = {"images": len(targets), "classes": data.class_names}
-    for name, kind in (("coco", CocoAP), ("voc", VocAP)):
-        metric = functools.partial(kind, num_classes=data.num_classes)
-        whole, per_class = list(bootstrap.intervals(metric, detections, targets).values())
-        result[name] = {"all": [float(value) for value in whole]} | {
-            label: [float(part[index]) for part in per_class] for index, label in enumerate(data.class_names)
-        }
-    (folder / "intervals.json").write_text(json.dumps(result, indent=1) + "\n")
+    for kind in (CocoAP, VocAP):
+        for name, estimate in estimates(functools.partial(kind, num_classes=data.num_classes), *runs, targets).items():
+            result[name] = plain(estimate, data.class_names)
+    (folder / ("differences.json" if base else "intervals.json")).write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

@@ -270,7 +270,7 @@ def blood_cells():
     classes = table(
         ["class", "AP50 (COCO's metric)", "AP50 (VOC's metric)"],
         [
-            (name, *(interval(last["intervals"][metric][name]) for metric in ("coco", "voc")))
+            (name, *(interval(last["intervals"][metric][name]) for metric in ("ap50", "map")))
             for name in ["all", *last["intervals"]["classes"]]
         ],
     )

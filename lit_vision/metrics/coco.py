@@ -32,7 +32,6 @@ class CocoAP(ClassMetric):
     """
 
     logs: ClassVar = figures.COCO
-    figure = "ap50"
     interpolation: Interpolation = "101point"
 
     def __init__(
@@ -55,10 +54,11 @@ class CocoAP(ClassMetric):
         figures = precisions(scores) | recalls(scores, self.protocol.max_detections)
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in figures.items()}
 
-    def matches(self) -> Matches:
-        """Matches of pycocotools at an IoU of 0.5, all sizes, for `bootstrap`."""
+    def matches(self) -> dict[str, list[Matches]]:
+        """Matches of pycocotools over all sizes: of `ap` at IoU 0.5 to 0.95, of `ap50` at 0.5."""
         evidence = self.evidence()
-        return cocoeval.matches(evidence, self.count_classes(evidence), self.protocol.max_detections[-1])
+        found = cocoeval.matches(evidence, self.count_classes(evidence), self.protocol)
+        return {"ap": found, "ap50": found[:1]}
 
 
 def precisions(scores: cocoeval.Scores) -> dict[str, float]:

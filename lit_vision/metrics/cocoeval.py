@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lit_vision.errors import InputError
-from lit_vision.metrics.backends import AREAS, BACKENDS, IOUS, RECALLS, Backend, Part, Protocol, run_pycocotools
+from lit_vision.metrics.backends import AREAS, BACKENDS, RECALLS, Backend, Part, Protocol, run_pycocotools
 from lit_vision.metrics.detections import Evidence, Floats, Integers
 from lit_vision.metrics.matches import Matches, count_positives
 
@@ -91,31 +91,33 @@ def evaluate(evidence: Evidence, num_classes: int, protocol: Protocol, backend: 
     return Scores(precision, recall)
 
 
-def matches(evidence: Evidence, num_classes: int, most: int) -> Matches:
-    """Matches of pycocotools at an IoU of 0.5 over all sizes.
+def matches(evidence: Evidence, num_classes: int, protocol: Protocol) -> list[Matches]:
+    """Matches of pycocotools over all sizes at each threshold.
 
     Args:
         evidence: All images.
         num_classes: K.
-        most: Detections of an image and class that count.
+        protocol: Thresholds; the largest of its counts is the one that counts.
     """
-    protocol = Protocol(IOUS[:1], (most,))
     ranked = [_ranked(of_class(evidence, label, protocol), protocol) for label in range(num_classes)]
-    empty: Integers = np.zeros((0, 3), dtype=np.int64)
-    images, hits, counted = np.concatenate([empty, *ranked]).T
-    labels = np.repeat(np.arange(num_classes), [len(rows) for rows in ranked])
+    empty: Integers = np.zeros((len(protocol.ious), 0, 3), dtype=np.int64)
+    labels = np.repeat(np.arange(num_classes), [rows.shape[1] for rows in ranked])
     positives = count_positives(evidence, ~evidence.truth_crowd, num_classes)
-    return Matches(images, labels, hits.astype(np.bool_), counted.astype(np.bool_), positives)
+    return [
+        Matches(images, labels, hits.astype(np.bool_), counted.astype(np.bool_), positives)
+        for images, hits, counted in np.concatenate([empty, *ranked], 1).transpose(0, 2, 1)
+    ]
 
 
 def _ranked(part: Part, protocol: Protocol) -> Integers:
-    """Image, whether matched, and whether counted, of each detection of a class by descending score, [D, 3]."""
-    images = run_pycocotools(part, protocol, ["all"]).evalImgs if len(part.images) else []
-    hits = np.concatenate([np.zeros(0), *(image["dtMatches"][0] for image in images)]) > 0
-    ignored = np.concatenate([np.zeros(0), *(image["dtIgnore"][0] for image in images)]) > 0
-    columns = np.stack([part.images[part.found_images], hits, ~ignored], 1)
-    rows: Integers = columns[np.argsort(-part.found_scores, kind="stable")].astype(np.int64)
-    return rows
+    """Image, whether matched, and whether counted, of each detection of a class by descending score, [T, D, 3]."""
+    judged = run_pycocotools(part, protocol, ["all"]).evalImgs if len(part.images) else []
+    none = np.zeros((len(protocol.ious), 0))
+    hits = np.concatenate([none, *(image["dtMatches"] for image in judged)], 1) > 0
+    ignored = np.concatenate([none, *(image["dtIgnore"] for image in judged)], 1) > 0
+    images = np.broadcast_to(part.images[part.found_images], hits.shape)
+    rows: Integers = np.stack([images, hits, ~ignored], 2).astype(np.int64)
+    return rows[:, np.argsort(-part.found_scores, kind="stable")]
 
 
 def ascending(name: str, counts: Sequence[int]) -> tuple[int, ...]:

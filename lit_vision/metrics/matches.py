@@ -43,11 +43,9 @@ class ClassMetric(DetectionMetric):
         kwargs: Options of `torchmetrics.Metric`.
 
     Attributes:
-        figure: Name of the mean AP that the matches give, for `bootstrap`.
-        interpolation: How it is read off the curve.
+        interpolation: How AP is read off the curve.
     """
 
-    figure: str
     interpolation: Interpolation
     remembered = ("_by_class",)
 
@@ -57,8 +55,8 @@ class ClassMetric(DetectionMetric):
         self._by_class: dict[str, Tensor] = {}
 
     @abstractmethod
-    def matches(self) -> Matches:
-        """Which detection found its object."""
+    def matches(self) -> dict[str, list[Matches]]:
+        """Which detection found its object, for `bootstrap`: by figure, at each overlap that the figure averages."""
 
     def per_class(self) -> dict[str, Tensor]:
         """The figures of each class in percent, [K] each, of the last `compute`; NaN for a class without objects.

@@ -38,7 +38,6 @@ class VocAP(ClassMetric):
     """
 
     logs: ClassVar = figures.VOC
-    figure = "map"
 
     def __init__(
         self,
@@ -57,16 +56,16 @@ class VocAP(ClassMetric):
 
     def compute(self) -> dict[str, Tensor]:
         """`map` in percent, float64 []."""
-        matches = self.matches()
+        (matches,) = self.matches()["map"]
         once = np.ones((1, len(matches.positives)), dtype=np.int64)
         ap = torch.from_numpy(100 * average_precision(matches, once, self.interpolation)[0])
-        self._by_class = {self.figure: ap}
-        return {self.figure: ap.nanmean()}
+        self._by_class = {"map": ap}
+        return {"map": ap.nanmean()}
 
-    def matches(self) -> Matches:
-        """Which detection found its object, also for `bootstrap`."""
+    def matches(self) -> dict[str, list[Matches]]:
+        """Those of `map`, at the one overlap."""
         evidence = self.evidence()
-        return match(evidence, self.count_classes(evidence), self.iou)
+        return {"map": [match(evidence, self.count_classes(evidence), self.iou)]}
 
 
 def match(evidence: Evidence, num_classes: int, iou: float) -> Matches:

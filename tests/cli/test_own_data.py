@@ -44,6 +44,19 @@ def test_own_boxes(command, tmp_path, number):
     assert "dropped with its class" not in command.out
 
 
+def test_own_regions(command, tmp_path):
+    """Four steps; the whole finds among its own proposals what the last step found among those of the file."""
+    voc.folder(tmp_path / "own", {"train": 6, "val": 2, "test": 2})
+    result, config = run(command, commands("quickstart/own_regions")[0], DIR=tmp_path / "own")
+    assert (result["row"], result["verdict"], result["steps"]) == ("four steps", "stand-in", 0)
+    stages = {stage: Path("run/stages") / stage for stage in ("rpn-1", "fast-2", "rpn-3", "fast-4")}
+    steps = {stage: json.loads((path / "result.json").read_text())["steps"] for stage, path in stages.items()}
+    assert steps == dict.fromkeys(stages, 1)
+    last = json.loads((stages["fast-4"] / "result.json").read_text())
+    assert result["figures"]["test/ap"] == pytest.approx(last["figures"]["test/ap"], abs=1e-3)
+    assert config["data"]["init_args"]["pipeline"]["init_args"].items() >= {"train": [240], "test": 240}.items()
+
+
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_own_classes(command, tmp_path, number):
     folders.photographs(tmp_path / "own", splits={"train": 12, "val": 2, "test": 2} if number == 0 else {"": 13})

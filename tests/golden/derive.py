@@ -30,6 +30,7 @@ CLASSIFIER = "lit_vision.models.classifier.Classifier"
 SCENES = [("data", "lit_vision.data.digit_scenes.DigitScenes")]
 OWN_DATA = {
     "quickstart/own_boxes": SCENES,
+    "quickstart/own_regions": SCENES,
     "quickstart/own_classes": [("data", "lit_vision.data.digits.Digits")],
 }
 

@@ -8,6 +8,7 @@ import torch
 
 from lit_vision.errors import InputError
 from lit_vision.metrics import bootstrap
+from lit_vision.metrics.bootstrap import Drawing
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.matches import average_precision
 from lit_vision.metrics.voc import VocAP
@@ -43,58 +44,75 @@ def test_weights_are_copies(make, images):
     measure(metric, *images)
     times = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), size=4)
     times[0] = 1
-    ap = 100 * average_precision(metric.matches(), times, metric.interpolation)
-    for sample in range(len(times)):
-        whole = make()
-        figure = measure(whole, *drawn(images, times[sample]))[whole.figure]
-        by_class = whole.per_class()["ap50" if isinstance(whole, CocoAP) else "map"]
-        np.testing.assert_allclose(ap[sample], by_class, atol=1e-9)
-        assert np.nanmean(ap[sample]) == pytest.approx(figure.item(), abs=1e-9)
+    for figure, matches in metric.matches().items():
+        ap = 100 * np.mean([average_precision(one, times, metric.interpolation) for one in matches], 0)
+        for sample in range(len(times)):
+            whole = make()
+            value = measure(whole, *drawn(images, times[sample]))[figure]
+            np.testing.assert_allclose(ap[sample], whole.per_class()[figure], atol=1e-9)
+            assert np.nanmean(ap[sample]) == pytest.approx(value.item(), abs=1e-9)
 
 
 @pytest.mark.parametrize("make", METRICS)
-def test_the_value_is_the_metric_s_own_and_lies_inside(make):
+def test_the_values_are_the_metric_s_own_and_lie_inside(make):
     images = scenes.random(seed=2)
     metric = make()
     figures = measure(metric, *images)
-    ends = bootstrap.intervals(make, *images, samples=200)
-    assert list(ends) == [metric.figure, "per_class"]
-    value, low, high = ends[metric.figure]
-    assert value.item() == pytest.approx(figures[metric.figure].item(), abs=1e-9)
-    assert low < value < high
-    assert ends["per_class"].value.shape == (3,)
-    assert (ends["per_class"].low < ends["per_class"].high).all()
+    estimates = bootstrap.intervals(make, *images, Drawing(samples=200))
+    assert list(estimates) == (["ap", "ap50"] if isinstance(metric, CocoAP) else ["map"])
+    for figure, (mean, per_class) in estimates.items():
+        assert mean.value.item() == pytest.approx(figures[figure].item(), abs=1e-9)
+        assert mean.low < mean.value < mean.high
+        assert per_class.value.tolist() == pytest.approx(metric.per_class()[figure].tolist(), abs=1e-9)
+        assert (per_class.low < per_class.high).all()
 
 
 def test_the_seed_decides_and_the_order_of_images_does_not():
     images = scenes.random(seed=3)
-    run = partial(bootstrap.intervals, METRICS[1], samples=100)
-    one = run(*images, seed=1)["map"]
-    assert run(*(list(reversed(part)) for part in images), seed=1)["map"] == one
-    assert run(*images, seed=2)["map"] != one
+    run = partial(bootstrap.intervals, METRICS[1])
+    one = run(*images, Drawing(100, seed=1))["map"].mean
+    assert run(*(list(reversed(part)) for part in images), Drawing(100, seed=1))["map"].mean == one
+    assert run(*images, Drawing(100, seed=2))["map"].mean != one
 
 
 def test_a_binomial_by_hand():
     """Half of 40 images found, the rest missed: AP is the share found, whose deviation is sqrt(0.5 * 0.5 / 40)."""
     detections = [found([BOX if n % 2 else MISS], [0.9 if n % 2 else 0.1]) for n in range(40)]
     images = detections, [truth(n, [BOX]) for n in range(40)]
-    value, low, high = bootstrap.intervals(VocAP, *images, samples=2000)["map"]
+    value, low, high = bootstrap.intervals(VocAP, *images, Drawing(2000))["map"].mean
     assert value == 50
     deviation = 100 * (0.25 / 40) ** 0.5
     assert (low.item(), high.item()) == pytest.approx((50 - 1.96 * deviation, 50 + 1.96 * deviation), abs=2)
 
 
+def test_a_paired_difference_is_narrower_than_either():
+    """B finds what A finds, and one object of 40 more: 2.5 points, 1/40 in each image drawn; A alone varies by 8."""
+    a = [found([BOX if n % 2 else MISS], [0.9 if n % 2 else 0.1]) for n in range(40)]
+    b = [found([BOX], [0.8]), *a[1:]]
+    targets = [truth(n, [BOX]) for n in range(40)]
+    value, low, high = bootstrap.differences(VocAP, a, b, targets, Drawing(2000))["map"].mean
+    assert value == pytest.approx(2.5)
+    assert (low.item(), high.item()) == pytest.approx((0, 7.5), abs=1e-9)  # the image is drawn 0 to 3 times of 40
+    back = bootstrap.differences(VocAP, b, a, targets, Drawing(2000))["map"]
+    assert (back.mean.low, back.mean.high) == (-high, -low)
+    same = bootstrap.differences(METRICS[0], b, b, targets, Drawing(20))
+    assert [*map(float, (*same["ap"].mean, *same["ap50"].mean))] == [0] * 6
+
+
 def test_classes_that_a_sample_lacks():
     """Class 2 is in one image of two: samples without it say nothing about it. Class 1 never has an object."""
     images = [found([BOX], [0.9]), found([BOX], [0.9], [2])], [truth(1, [BOX]), truth(2, [BOX], [2])]
-    ends = bootstrap.intervals(partial(VocAP, num_classes=3), *images, samples=50)
-    assert ends["map"].low == ends["map"].high == 100
-    assert torch.equal(ends["per_class"].low.isnan(), torch.tensor([False, True, False]))
-    assert ends["per_class"].high[2] == 100
+    mean, per_class = bootstrap.intervals(partial(VocAP, num_classes=3), *images, Drawing(50))["map"]
+    assert mean.low == mean.high == 100
+    assert torch.equal(per_class.low.isnan(), torch.tensor([False, True, False]))
+    assert per_class.high[2] == 100
 
 
 @pytest.mark.parametrize(("count", "samples", "level"), [(0, 10, 95), (1, 0, 95), (1, 10, 100)])
 def test_bad_input_is_told(count, samples, level):
+    images, drawing = ([found()] * count, [truth(1)] * count), Drawing(samples, level)
     message = f"bootstrap got {count} images, samples={samples}, level={level}; give at least one image"
     with pytest.raises(InputError, match=message):
-        bootstrap.intervals(VocAP, [found()] * count, [truth(1)] * count, samples, level)
+        bootstrap.intervals(VocAP, *images, drawing)
+    with pytest.raises(InputError, match=message):
+        bootstrap.differences(VocAP, images[0], *images, drawing)
