@@ -18,6 +18,7 @@ from lit_vision.experiment.paired import Direction
 
 _NAME = re.compile(r"(C\d{2,})-[\w-]+")
 _KEY = "claim"
+_BEYOND = "beyond.yaml"
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,23 @@ class Claim:
         return f"{self.difference} {self.direction} {self.margin:g}"
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """What a paper says and no trial of this scale can decide.
+
+    Attributes:
+        paper: arXiv identifier.
+        where: Table, figure or section.
+        text: What it says, with its figures.
+        because: Why not.
+    """
+
+    paper: str
+    where: str
+    text: str
+    because: str
+
+
 def folder() -> Path:
     """Where the suite's claims are."""
     return recipes.folder() / recipes.CLAIMS
@@ -150,7 +168,14 @@ def folder() -> Path:
 
 def files() -> list[Path]:
     """The suite's claim files, in order."""
-    return sorted(folder().glob("*.yaml"))
+    return sorted(path for path in folder().glob("*.yaml") if path.name != _BEYOND)
+
+
+def beyond() -> list[Beyond]:
+    """What cannot be decided at this scale."""
+    file = folder() / _BEYOND
+    found: dict[str, list[Beyond]] = typed.build(dict[str, list[Beyond]], yamlio.load(file), "", str(file))
+    return found["beyond"]
 
 
 def every() -> list[Claim]:

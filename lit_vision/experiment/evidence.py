@@ -10,7 +10,7 @@ from typing import Literal
 from lit_vision.errors import InputError
 from lit_vision.experiment.contrasts import is_difference_of_two
 
-RESAMPLED = ("test/ap50", "test/map")
+RESAMPLED = ("test/ap", "test/ap50", "test/map")
 """Figures that can be taken of resampled test images."""
 
 Work = Literal["train", "detect"]
@@ -111,7 +111,7 @@ def check(evidence: Evidence, metric: str, difference: str, margin: float, where
     if evidence.successes:
         _check_successes(evidence.successes, difference, margin, where)
     if evidence.images and metric not in RESAMPLED:
-        raise InputError(f"{where}.metric: images can be resampled for {' and '.join(RESAMPLED)}, not for {metric!r}")
+        raise InputError(f"{where}.metric: images can be resampled for {', '.join(RESAMPLED)}, not for {metric!r}")
     if evidence.images and evidence.images.samples < 100:
         raise InputError(f"{where}.evidence.images.samples is {evidence.images.samples}; draw at least 100")
     if evidence.rounds:

@@ -1,10 +1,12 @@
 """Claims and their verdicts as a page: all of them, whatever came out. No torch here."""
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lit_vision.experiment import compose, paired
+from lit_vision.experiment import claims, compose, paired
 from lit_vision.experiment.claims import Claim
+from lit_vision.experiment.paired import Judgement
 from lit_vision.report import numbers
 from lit_vision.report.document import Document, Grid, Link, Section
 from lit_vision.runs import claim_verdicts
@@ -26,18 +28,26 @@ def document(shown: Sequence[Judged], family: Sequence[Judged], pictures: Path |
     remarks = (
         "Each claim was fixed in a file before its runs. The verdict is that of the 95 % interval (Student's t) of the",
         "paired difference against the margin; p is that of the paired t test that the difference is the margin.",
+        "Where a claim names another kind of evidence, its section says so: counts of runs are judged by Fisher's exact",
+        "test, resampled images and interleaved rounds by the middle 95 % of their samples.",
         "These are trials at the scale of a laptop, and no reproductions of a paper's table.",
     )
     grid = Grid(HEAD, [_row(one, corrected) for one in shown], numeric=NUMERIC)
-    return Document(
-        "Claims", [" ".join(remarks)], [Section("Verdicts", grids=[grid]), *(_section(one, pictures) for one in shown)]
-    )
+    sections = [Section("Verdicts", grids=[grid]), *(_section(one, pictures) for one in shown)]
+    return Document("Claims", [" ".join(remarks)], [*sections, beyond()])
+
+
+def beyond() -> Section:
+    """What cannot be decided at this scale, and why."""
+    head = ("paper", "where", "says", "why not here")
+    rows = [[one.paper, one.where, one.text, one.because] for one in claims.beyond()]
+    return Section("Not decidable here", grids=[Grid(head, rows)])
 
 
 def _row(one: Judged, corrected: dict[str, float]) -> list[str]:
     verdict = one.judgement
     return [
-        *(one.claim.id, one.claim.statement, str(verdict.pairs), numbers.signed(verdict.mean), _interval(one)),
+        *(one.claim.id, one.claim.statement, str(verdict.pairs), numbers.signed(verdict.mean), _interval(verdict)),
         *(_p(verdict.p), _p(corrected.get(one.claim.id)), told(one)),
     ]
 
@@ -45,15 +55,15 @@ def _row(one: Judged, corrected: dict[str, float]) -> list[str]:
 def told(one: Judged) -> str:
     """The verdict in words: `holds`, `undecided (about 9 pairs needed)`."""
     verdict = one.judgement
-    if verdict.word != "undecided":
+    evidence = one.claim.evidence
+    if verdict.word != "undecided" or evidence.images or evidence.rounds:
         return str(verdict.word)
-    if verdict.needed is None:
-        return f"{verdict.word} (more than {paired.MOST_PAIRS} pairs needed)"
-    return f"{verdict.word} (about {verdict.needed} pairs needed)"
+    number = f"about {verdict.needed}" if verdict.needed else f"more than {paired.MOST_PAIRS}"
+    return f"{verdict.word} ({number} {'runs of each arm' if evidence.successes else 'pairs'} needed)"
 
 
-def _interval(one: Judged) -> str:
-    interval = one.judgement.interval
+def _interval(verdict: Judgement) -> str:
+    interval = verdict.interval
     return f"[{numbers.signed(interval[0])}, {numbers.signed(interval[1])}]" if interval else numbers.NONE
 
 
@@ -72,7 +82,7 @@ def _section(one: Judged, pictures: Path | None) -> Section:
         "Arms": "; ".join(_arm(one, name) for name in claim.arms),
         "All arms": _settings(_common(claim)),
         "Learning rate": _grid(claim),
-        "Statement": f"{claim.statement}, in {claim.metric} after the last step, paired by {claim.pairing}",
+        "Statement": _statement(claim),
         "Seeds": ", ".join(map(str, claim.seeds)),
         "Budget": f"{claim.budget.words} ({claim.budget.minutes:g} min for one seed of all arms)",
         "Known before": claim.known,
@@ -80,7 +90,42 @@ def _section(one: Judged, pictures: Path | None) -> Section:
     }
     remarks = [f"{name}: {text}" for name, text in facts.items() if text]
     plot = Link(f"the pairs of {claim.id}", str(pictures / f"{claim.id}.png")) if pictures and one.differences else None
-    return Section(f"{claim.id}: {claim.text}", remarks, [_pairs(one)] if one.figures else [], plot)
+    grids = [_pairs(one), *([_beside(one)] if one.told else [])] if one.figures else []
+    return Section(f"{claim.id}: {claim.text}", remarks, grids, plot)
+
+
+def _statement(claim: Claim) -> str:
+    """The inequality, its figure, and what decides it."""
+    evidence = claim.evidence
+    if evidence.successes:
+        said = f"{claim.statement}, in the share of runs with {claim.metric} {evidence.successes.told()} after the last step"
+        return f"{said}, by Fisher's exact test"
+    if evidence.rounds:
+        of_work = {"train": "a training step", "detect": "an image from pixels to boxes"}[evidence.rounds.work]
+        size = " x ".join(map(str, evidence.rounds.size))
+        return (
+            f"{claim.statement}, in {claim.metric}, the median of {evidence.rounds.count} rounds; in each, every arm in "
+            f"turn measures {of_work}, untrained, batches of {evidence.rounds.batch}, {size} pixels"
+        )
+    said = f"{claim.statement}, in {claim.metric} after the last step, paired by {claim.pairing}"
+    drawn = evidence.images and f"; the test images are drawn {evidence.images.samples:,} times, the same for all arms"
+    return f"{said}{drawn or ''}"
+
+
+def _beside(one: Judged) -> Grid:
+    """Figures that are told and decide nothing."""
+    head = ["figure", *one.claim.arms, one.claim.difference, "95 % interval"]
+    rows = []
+    for metric, judgement in one.told.items():
+        figures = claim_verdicts.by_seed(one.lines, metric).values()
+        means = (_mean([of_arm.get(arm) for of_arm in figures]) for arm in one.claim.arms)
+        rows.append([metric, *map(numbers.figure, means), numbers.signed(judgement.mean), _interval(judgement)])
+    return Grid(head, rows, remarks=["Told, never judged; means over the seeds:"], numeric=frozenset(head[1:-1]))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
 
 
 def _common(claim: Claim) -> dict[str, object]:

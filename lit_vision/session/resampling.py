@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from lit_vision.metrics.matches import ClassMetric
 from lit_vision.metrics.voc import VocAP
 from lit_vision.runs import claim_runs
 from lit_vision.runs.folder import RunFolder
-from lit_vision.types import Detections
+from lit_vision.types import Detections, Target
 
 DECIMALS = 3
 
-_METRICS: dict[str, type[ClassMetric]] = {"test/ap50": CocoAP, "test/map": VocAP}
+_METRICS: dict[str, type[ClassMetric]] = {"ap": CocoAP, "ap50": CocoAP, "map": VocAP}
 _NOTHING = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
 
 
@@ -33,7 +33,7 @@ def note(folder: RunFolder, metric: str, samples: int) -> None:
 
     Args:
         folder: A finished detection run or a later test of one.
-        metric: `test/ap50` or `test/map`.
+        metric: `test/ap`, `test/ap50` or `test/map`.
         samples: How often images are drawn.
 
     Raises:
@@ -43,11 +43,26 @@ def note(folder: RunFolder, metric: str, samples: int) -> None:
     data.setup("test")
     split = data.splits[data.test_split]
     targets = [split.target(index) for index in range(len(split))]
-    found = read(folder.path / "detections_test.json", data.category_ids)
-    detections = [found.get(int(target.image_id), _NOTHING) for target in targets]
-    make: Callable[[], ClassMetric] = functools.partial(_METRICS[metric], num_classes=data.num_classes)
-    drawn = bootstrap.samples(make, detections, targets, samples)
+    detections = of_run(folder.path, targets, data.category_ids)
+    figure = metric.removeprefix("test/")
+    make: Callable[[], ClassMetric] = functools.partial(_METRICS[figure], num_classes=data.num_classes)
+    drawn = bootstrap.samples(make, detections, targets, bootstrap.Drawing(samples))[figure]
     claim_runs.note_drawn(folder, {metric: [round(float(value), DECIMALS) for value in drawn]})
+
+
+def of_run(folder: Path, targets: Sequence[Target], category_ids: list[int]) -> list[Detections]:
+    """The detections of a finished run or test, image by image.
+
+    Args:
+        folder: The run's, or that of a later test below it.
+        targets: Of the tested images.
+        category_ids: The data set's own id of each class.
+
+    Raises:
+        InputError: It left no detections.
+    """
+    found = read(folder / "detections_test.json", category_ids)
+    return [found.get(int(target.image_id), _NOTHING) for target in targets]
 
 
 def read(file: Path, category_ids: list[int]) -> dict[int, Detections]:

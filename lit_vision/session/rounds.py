@@ -1,5 +1,6 @@
 """Measures the arms of a claim in turn, untrained and on noise: what they cost, whatever else the machine does."""
 
+import dataclasses
 import platform
 import statistics
 import time
@@ -17,7 +18,7 @@ from lit_vision.analyses import timing
 from lit_vision.callbacks.verdict import PACKAGES, hardware
 from lit_vision.errors import InputError
 from lit_vision.experiment import names as check
-from lit_vision.experiment import recipes, verdicts
+from lit_vision.experiment import recipes, stages, verdicts
 from lit_vision.experiment.compose import Config
 from lit_vision.experiment.evidence import Rounds
 from lit_vision.experiment.recipes import Experiment
@@ -64,7 +65,9 @@ def build(experiment: Experiment, folder: RunFolder) -> Arm:
         InputError: If names are unknown, or its task has no network.
     """
     check.names(experiment)
-    assembler = assemble(experiment, [])
+    # A recipe in stages is looked at as it starts: none of them is run.
+    plain = {key: value for key, value in experiment.config.items() if key != stages.SECTION}
+    assembler = assemble(dataclasses.replace(experiment, config=plain), [])
     config = assembler.resolved()
     assembler.build()
     task: Any = assembler.model

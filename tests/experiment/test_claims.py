@@ -227,7 +227,7 @@ ROUNDS = {"count": 30, "warmup": 2, "work": "train", "batch": 2, "size": [8, 8]}
         ),
         (
             {"evidence": {"images": {}}},
-            "claim.metric: images can be resampled for test/ap50 and test/map, not for 'test/error'",
+            "claim.metric: images can be resampled for test/ap, test/ap50, test/map, not for 'test/error'",
         ),
         ({"evidence": {"images": {"samples": 9}}, "metric": "test/ap50"}, "images.samples is 9; draw at least 100"),
         ({"evidence": {"rounds": ROUNDS}}, "claim.metric: rounds measure analysis/…, got 'test/error'"),

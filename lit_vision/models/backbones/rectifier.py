@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from lit_vision.errors import InputError
 from lit_vision.models.backbones.chain import Chain, conv, pool, row
 
 
@@ -61,16 +62,21 @@ def model_c(frozen_levels: Sequence[int] = ()) -> Chain:
     return _large(6, (384, 768, 896), frozen_levels)
 
 
-def small_net(depth: int, widths: Sequence[int], frozen_levels: Sequence[int] = ()) -> Chain:
+def small_net(depths: Sequence[int], widths: Sequence[int], frozen_levels: Sequence[int] = ()) -> Chain:
     """Rows of 3x3 convolutions with a pool between two rows, levels 0, 1, …; the project's own.
 
     Args:
-        depth: Convolutions of each row.
+        depths: Convolutions of each row.
         widths: Filters of each row.
         frozen_levels: Levels that are not trained.
+
+    Raises:
+        InputError: There are not as many depths as widths.
     """
+    if len(depths) != len(widths):
+        raise InputError(f"small_net: depths are {list(depths)} and widths {list(widths)}; give one of each per row")
     stages: dict[int, list[nn.Module]] = {}
-    for level, (inputs, outputs) in enumerate(zip((3, *widths), widths, strict=False)):
+    for level, (depth, inputs, outputs) in enumerate(zip(depths, (3, *widths), widths, strict=False)):
         stages[level] = [*([pool()] if level else []), *row(inputs, outputs, depth)]
     return _frozen(Chain(stages), frozen_levels)
 
