@@ -1,5 +1,6 @@
 """Verdicts on resampled figures: percentile intervals of the bootstrap. No torch here; NumPy only when called."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from lit_vision.experiment import contrasts, paired
@@ -31,6 +32,8 @@ def over_images(
 ) -> tuple[float, list[float]]:
     """A difference, mean over the seeds, of the images themselves and in each sample of them.
 
+    A sample without any object has no figure, and is left out.
+
     Args:
         expr: The claim's expression.
         figures: Of each seed: figure by arm.
@@ -38,10 +41,11 @@ def over_images(
     """
     mean = _mean([contrasts.value(expr, of_arm) for of_arm in figures])
     samples = min(len(values) for of_arm in drawn for values in of_arm.values())
-    return mean, [
+    differences = [
         _mean([contrasts.value(expr, {arm: values[sample] for arm, values in of_arm.items()}) for of_arm in drawn])
         for sample in range(samples)
     ]
+    return mean, [value for value in differences if math.isfinite(value)]
 
 
 def over_rounds(expr: str, laps: Mapping[str, Sequence[float]], seed: int = 0) -> tuple[float, list[float]]:

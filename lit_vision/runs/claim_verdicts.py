@@ -139,11 +139,10 @@ def corrected(judged: Iterable[Judged]) -> dict[str, float]:
     return paired.holm({one.claim.id: one.judgement.p for one in judged if one.judgement.p is not None})
 
 
-def marks(judged: Iterable[Judged]) -> dict[tuple[str, str | None], list[str]]:
-    """The claims that name a recipe's row, each with its verdict: `C00 holds`, by recipe and row."""
-    found: dict[tuple[str, str | None], list[str]] = {}
+def by_row(judged: Iterable[Judged]) -> dict[tuple[str, str | None], dict[str, str]]:
+    """The claims that name a recipe's row, each with its verdict: `{"C00": "holds"}`, by recipe and row."""
+    found: dict[tuple[str, str | None], dict[str, str]] = {}
     for one in judged:
-        places = dict.fromkeys((arm.recipe, claims.row_of(arm)) for arm in one.claim.arms.values())
-        for place_of_row in places:
-            found.setdefault(place_of_row, []).append(f"{one.claim.id} {one.judgement.word}")
+        for arm in one.claim.arms.values():
+            found.setdefault((arm.recipe, claims.row_of(arm)), {})[one.claim.id] = str(one.judgement.word)
     return found

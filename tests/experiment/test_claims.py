@@ -1,9 +1,10 @@
 import copy
+import itertools
 
 import pytest
 
 from lit_vision.errors import InputError
-from lit_vision.experiment import claims, recipes, yamlio
+from lit_vision.experiment import claims, compose, exhibits, names, recipes, yamlio
 
 SHORT = {"trainer.max_steps": 2}
 CONTENT = {
@@ -166,20 +167,64 @@ def test_a_claim_is_found_by_id_and_by_file(tmp_path):
     file = tmp_path / "C92-a.yaml"
     file.write_text(yamlio.dump({"claim": CONTENT}))
     assert claims.find(str(file)).id == "C92"
-    with pytest.raises(InputError, match=r"no file and no claim 'C0'; did you mean 'C0\d'"):
+    with pytest.raises(InputError, match=r"no file and no claim 'C0'; did you mean 'C\d+'"):
         claims.find("C0")
     file.rename(tmp_path / "a.yaml")
     with pytest.raises(InputError, match=r"a claim's file has a name as C01-degradation.yaml"):
         claims.find(str(tmp_path / "a.yaml"))
 
 
-def test_the_suite_s_claims_have_numbers_of_their_own_and_settings_that_resolve():
-    every = claims.every()
-    assert len({claim.id for claim in every}) == len(every)
-    for claim in every:
-        for arm in claim.arms.values():
-            experiment = recipes.resolve([arm.recipe], arm.row or None, list(arm.set.items()))
-            assert not [key for key in experiment.changed if not key.startswith(tuple(arm.set))], claim.id
+EVERY = claims.every()
+
+
+def settings(arm):
+    """Keys that an arm and its row set, with their values."""
+    row = recipes.read_card(arm.recipe).rows.get(claims.row_of(arm))
+    return (row.set if row else {}) | arm.set
+
+
+def test_the_suite_s_claims_have_numbers_of_their_own():
+    assert len({claim.id for claim in EVERY}) == len(EVERY)
+
+
+@pytest.mark.parametrize("claim", EVERY, ids=lambda claim: claim.id)
+def test_the_arms_of_a_claim_resolve_and_differ_in_nothing_but_what_they_set(claim):
+    trains = [arm for arm in claim.arms.values() if arm.trains]
+    found = [recipes.resolve([arm.recipe], arm.row or None, list(arm.set.items())) for arm in trains]
+    for arm, experiment in zip(trains, found, strict=True):
+        assert not [key for key in experiment.changed if not key.startswith(tuple(arm.set))]
+        names.names(experiment)
+    for (one, first), (other, second) in itertools.combinations(zip(trains, found, strict=True), 2):
+        if one.recipe == other.recipe:
+            here, there = settings(one), settings(other)
+            apart = [key for key in here.keys() | there.keys() if here.get(key) != there.get(key)]
+            differing = compose.differing(first.config, second.config)
+            assert not [key for key in differing if not key.startswith((*apart, "stages"))]
+            assert differing or claims.row_of(one) != claims.row_of(other)  # rows may end after an earlier stage
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claim in EVERY if claim.evidence.rounds is None], ids=lambda claim: claim.id
+)
+def test_looks_at_weights_are_at_runs_of_their_row(claim):
+    for arm in claim.arms.values():
+        home, _, name = arm.on.rpartition("/")
+        if name and not arm.trains:
+            trained = (claims.lender(claim, arm) if home else claim).arms[name]
+            row = recipes.read_card(arm.recipe).rows[arm.row]
+            assert (row.parent[0] or arm.recipe, row.parent[1]) == (trained.recipe, claims.row_of(trained))
+
+
+def test_what_cannot_be_decided_is_listed_as_data():
+    listed = claims.beyond()
+    assert [(one.paper, one.where) for one in listed] == [
+        ("1512.03385", "Table 6"),
+        ("1512.03385", "Table 3"),
+        ("1708.02002", "Table 1b"),
+        ("1506.01497", "Table 9"),
+    ]
+    printed = exhibits.papers()
+    assert all(one.where in printed[one.paper].exhibits for one in listed)
 
 
 def test_kinds_of_evidence_are_read():

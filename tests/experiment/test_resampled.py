@@ -44,6 +44,8 @@ def test_images_are_paired_sample_by_sample_and_seeds_averaged():
     drawn = [{"a": [60.0, 70.0], "b": [50.0, 69.0]}, {"a": [58.0, 40.0], "b": [52.0, 39.0]}]
     value, samples = resampled.over_images("a - b", figures, drawn)
     assert (value, samples) == (8.0, [8.0, 1.0])
+    drawn[0]["b"][1] = float("nan")  # no object in the second sample
+    assert resampled.over_images("a - b", figures, drawn) == (8.0, [8.0])
 
 
 def test_rounds_give_a_ratio_of_medians_and_keep_their_places():
