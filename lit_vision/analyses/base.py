@@ -34,6 +34,7 @@ class Subject:
         log: Lines of the run's `metrics.jsonl`, each with its `step`; empty where nothing was trained.
         decoded: Images of the test split one by one, uint8 [3, H, W], as their files hold them.
         prepare: What the pipeline makes of one of them: a batch on the network's device, and its sizes.
+        said: Figures of the run's own test, of later tests and of analyses, by row; empty where nothing was trained.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Subject:
     log: Sequence[Mapping[str, Any]] = ()
     decoded: Callable[[], Iterable[Tensor]] = tuple
     prepare: Callable[[Tensor], tuple[Tensor, Tensor]] = _as_it_is
+    said: Callable[[], Mapping[str, Mapping[str, float | None]]] = dict
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Milliseconds of each stage of a two-stage detector (Faster R-CNN paper, 1506.01497, Table 5)."""
+"""Milliseconds of each stage of a detector (Faster R-CNN paper, 1506.01497, Table 5; RetinaNet, Table 1e)."""
 
+import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -12,17 +13,16 @@ from torch import Tensor
 from lit_vision.analyses.base import Analysis, Findings, Subject, only
 from lit_vision.errors import InputError
 from lit_vision.experiment import figures as vocabulary
-from lit_vision.models.detector import RegionDetector
-
-PARTS = ("conv", "proposal", "region")
+from lit_vision.models.detector import Detector, RegionDetector
 
 
 class Timing(Analysis):
     """Time from a decoded image to its final boxes, one image after the other, and where it goes.
 
     `conv` is the shared convolutions, `proposal` what the proposal network adds with its selection, `region` all that
-    follows: pooling, head, softmax and suppression. `total` also holds what comes before, the resizing and the way to
-    the device. Each part ends when the device has done its work. Figures are means; other machines have others.
+    follows: pooling, head, softmax and suppression. A detector of one stage has no `proposal`, and its `region` is the
+    head at all anchors, and suppression. `total` also holds what comes before, the resizing and the way to the device.
+    Each part ends when the device has done its work. Figures are means; other machines have others.
 
     Args:
         images: How many images are timed at most.
@@ -45,19 +45,19 @@ class Timing(Analysis):
         """Arrays `conv`, `proposal`, `region` and `total`, in milliseconds by image.
 
         Raises:
-            InputError: The network has no two stages of its own, or there are no more images than `warmup`.
+            InputError: The network does not find objects by itself, or there are no more images than `warmup`.
         """
         subject = only(subjects, self)
         network = subject.network()
-        if not isinstance(network, RegionDetector) or network.takes_proposals:
+        if not isinstance(network, Detector) or network.takes_proposals:
             raise InputError(
-                f"analysis Timing looks at detectors that propose and score, and {type(network).__name__} does not both"
+                f"analysis Timing looks at detectors that need no proposals, and {type(network).__name__} is none"
             )
         laps = [of_image(network, subject.prepare, image) for image in self._first(subject)][self.warmup :]
         if not laps:
             raise InputError(f"analysis Timing: the test split has no more than {self.warmup} images; lower warmup")
-        arrays = dict(zip((*PARTS, "total"), 1000 * np.array(laps).T, strict=True))
-        return Findings(summary(laps), arrays)
+        arrays = {part: 1000 * np.array([lap[part] for lap in laps]) for part in laps[0]}
+        return Findings(summary({part: float(values.mean()) for part, values in arrays.items()}), arrays)
 
     def _first(self, subject: Subject) -> Iterator[Tensor]:
         for image, _ in zip(subject.decoded(), range(self.warmup + self.images), strict=False):
@@ -67,13 +67,12 @@ class Timing(Analysis):
         """The mean image as one bar, part beside part."""
         figure = Figure(figsize=(6.4, 2.2), layout="constrained")
         axes = figure.subplots()
-        means = {part: float(findings.arrays[part].mean()) for part in (*PARTS, "total")}
-        widths = {part: means[part] for part in PARTS}
-        widths["before"] = max(0.0, means["total"] - sum(widths.values()))
+        means = {part: float(values.mean()) for part, values in findings.arrays.items()}
+        before = max(0.0, means.pop("total") - sum(means.values()))
         left = 0.0
-        for part in ("before", *PARTS):
-            axes.barh(0, widths[part], left=left, label=f"{part} {widths[part]:.1f} ms")
-            left += widths[part]
+        for part, width in {"before": before, **means}.items():
+            axes.barh(0, width, left=left, label=f"{part} {width:.1f} ms")
+            left += width
         axes.set_yticks([])
         axes.set_xlabel("ms")
         axes.legend(ncols=2, fontsize="small")
@@ -81,10 +80,8 @@ class Timing(Analysis):
         return figure
 
 
-def of_image(
-    network: RegionDetector, prepare: Callable[[Tensor], tuple[Tensor, Tensor]], image: Tensor
-) -> tuple[float, float, float, float]:
-    """Seconds of the convolutions, of the proposals, of the regions, and of all from the decoded image on.
+def of_image(network: Detector, prepare: Callable[[Tensor], tuple[Tensor, Tensor]], image: Tensor) -> dict[str, float]:
+    """Seconds of each part, and of all from the decoded image on.
 
     Args:
         network: On its device.
@@ -93,14 +90,19 @@ def of_image(
     """
     began = clock(image)
     images, sizes = prepare(image)
-    prepared = clock(images)
+    ends = {"before": clock(images)}
     features = network.extract(images, sizes)
-    extracted = clock(images)
-    regions = network.propose(features, images.shape[-2:], sizes)
-    proposed = clock(images)
-    network.select(network.candidates_of(network.score(features, regions), sizes))
-    ended = clock(images)
-    return extracted - prepared, proposed - extracted, ended - proposed, ended - began
+    ends["conv"] = clock(images)
+    if isinstance(network, RegionDetector):
+        regions = network.propose(features, images.shape[-2:], sizes)
+        ends["proposal"] = clock(images)
+        candidates = network.candidates_of(network.score(features, regions, sizes), sizes)
+    else:
+        candidates = network.candidates(features, images.shape[-2:], sizes)
+    network.select(candidates)
+    ends["region"] = clock(images)
+    lengths = {part: end - start for (_, start), (part, end) in itertools.pairwise(ends.items())}
+    return lengths | {"total": ends["region"] - began}
 
 
 def clock(work: Tensor) -> float:
@@ -110,14 +112,14 @@ def clock(work: Tensor) -> float:
     return time.perf_counter()
 
 
-def summary(laps: Sequence[tuple[float, float, float, float]]) -> dict[str, float]:
-    """Figures of several images: mean milliseconds of each part, images in a second, the proposals' part in percent.
+def summary(means: Mapping[str, float]) -> dict[str, float]:
+    """Figures: milliseconds of each part, images in a second, and the proposals' part of the total in percent.
 
     Args:
-        laps: Seconds of each image, as `of_image` gives them.
+        means: Milliseconds by part, `total` among them.
     """
-    means = 1000 * np.array(laps).mean(0)
-    figures = {f"{part}_ms": float(mean) for part, mean in zip((*PARTS, "total"), means, strict=True)}
-    figures["rate"] = 1000 / figures["total_ms"]
-    figures["proposal_share"] = 100 * figures["proposal_ms"] / figures["total_ms"]
+    figures = {f"{part}_ms": mean for part, mean in means.items()}
+    figures["rate"] = 1000 / means["total"]
+    if "proposal" in means:
+        figures["proposal_share"] = 100 * means["proposal"] / means["total"]
     return figures

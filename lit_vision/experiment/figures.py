@@ -51,6 +51,7 @@ RECALL = _group("higher", "%", "proposal_ar#", "proposal_recall50_#")
 LOCALISATION = _group("lower", "%", "loc_error", "loc_error#", "loc_error_given")
 SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
 TIMES = _group("lower", "ms", "ms")
+SPEED = {"ap": COCO_AP["ap"]} | TIMES
 # Of a two-stage detector (Faster R-CNN, Table 5): its parts, images in a second, and the proposals' part of the total.
 STAGE_TIMES = (
     _group("lower", "ms", "conv_ms", "proposal_ms", "region_ms", "total_ms")
@@ -75,9 +76,13 @@ SIGNALS = _group("higher", "", "smallest_variance", "smallest_gradient") | _grou
 COSTS = _group("near", "1e9", "multiply_adds") | _group("near", "1e6", "parameters")
 ANCHORS = _group("near", "1e3", "anchors")
 RECTIFIERS = _group("near", "", "slope_below", "slope_above")
+# Of losses, by the right answer's probability in percent: how many times smaller they are than cross-entropy.
+REDUCTIONS = _group("near", "times", "reduction#")
+# Of a trained detector's anchors: how much of all their loss the hardest so many percent have.
+LOSS_SHARES = _group("near", "%", "foreground_hardest#", "background_hardest#")
 DEVIATIONS = _group("near", "", "std", "attenuation")
 LEARNED = _group("near", "", "slope")
-ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | ANCHORS | RECTIFIERS | DEVIATIONS | LEARNED
+ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | ANCHORS | RECTIFIERS | REDUCTIONS | LOSS_SHARES | DEVIATIONS | LEARNED
 
 VOCABULARY: Group = (
     ERRORS

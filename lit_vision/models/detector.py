@@ -1,7 +1,8 @@
 """What every detector promises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -16,6 +17,9 @@ from lit_vision.models.weights.preprocessing import Preprocessing
 from lit_vision.ops import selection
 from lit_vision.ops.selection import Selection
 from lit_vision.types import Batch, Candidates, Detections, Features, Scores, Target
+
+Pool = Callable[[Sequence[Tensor]], Tensor]
+"""Makes features of one size, [R, C, size, size], of the boxes [R, 4] of each image of a batch."""
 
 
 class ClassLayer(NamedTuple):
@@ -99,9 +103,15 @@ class Detector(nn.Module, ABC):
     def limits(self) -> Selection:
         """What is kept in the end."""
 
-    def select(self, candidates: Iterable[Candidates]) -> list[Detections]:
-        """The best candidates of each image, after suppression within each group."""
-        return [selection.suppress(*image, selection=self.limits) for image in candidates]
+    def select(self, candidates: Iterable[Candidates], limits: Selection | None = None) -> list[Detections]:
+        """The best candidates of each image, after suppression within each group.
+
+        Args:
+            candidates: Of each image.
+            limits: What is kept; `self.limits` if None.
+        """
+        limits = limits or self.limits
+        return [selection.suppress(*image, selection=limits) for image in candidates]
 
     @abstractmethod
     def static(self) -> Iterable[nn.Module]:
@@ -135,8 +145,22 @@ class RegionDetector(Detector):
         """Boxes [R, 4] of each image that are worth scoring; arguments as of `candidates`."""
 
     @abstractmethod
-    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
-        """What the second stage says about given boxes, [R, 4] of each image."""
+    def pool(self, features: Features, boxes: Sequence[Tensor]) -> Tensor:
+        """What the second stage sees of boxes [R, 4] of each image: [R, C, size, size]."""
+
+    @abstractmethod
+    def score_pooled(self, pool: Pool, regions: Sequence[Tensor], sizes: Tensor) -> list[Scores]:
+        """What the second stage says about given boxes, however they are pooled.
+
+        Args:
+            pool: Asked for the regions, and for whole images by a head with context.
+            regions: [R, 4] of each image.
+            sizes: int64 [B, 2], height and width of each image without padding.
+        """
+
+    def score(self, features: Features, regions: Sequence[Tensor], sizes: Tensor) -> list[Scores]:
+        """What the second stage says about given boxes, [R, 4] of each image, on these features."""
+        return self.score_pooled(partial(self.pool, features), regions, sizes)
 
     @abstractmethod
     def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
@@ -145,7 +169,7 @@ class RegionDetector(Detector):
     def candidates(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Candidates]:
         """What the second stage makes of the detector's own proposals."""
         regions = self.propose(features, image_size, sizes)
-        return self.candidates_of(self.score(features, regions), sizes)
+        return self.candidates_of(self.score(features, regions, sizes), sizes)
 
 
 def width(pyramid: Pyramid | Backbone) -> int:

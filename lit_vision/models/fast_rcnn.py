@@ -47,7 +47,7 @@ class FastRCNN(OnRegions):
         """Losses `cls` and `box` of the regions (Fast R-CNN, Eq. 1)."""
         boxes, labels = zip(*map(matching.trainable, batch.targets), strict=True)
         given = [target.proposals for target in batch.targets]
-        return self.regions.loss(self.extract(batch.images, batch.sizes), given, boxes, labels)
+        return self.regions.loss(self.extract(batch.images, batch.sizes), given, boxes, labels, batch.sizes)
 
     @torch.no_grad()
     def detect(self, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None) -> list[Detections]:
@@ -63,7 +63,7 @@ class FastRCNN(OnRegions):
         """
         if proposals is None:
             raise InputError(NEEDS_REGIONS)
-        return self.select(self.candidates_of(self.score(self.extract(images, sizes), proposals), sizes))
+        return self.select(self.candidates_of(self.score(self.extract(images, sizes), proposals, sizes), sizes))
 
     def propose(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Tensor]:
         """Refuses: the regions come with the data."""

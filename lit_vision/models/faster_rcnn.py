@@ -1,6 +1,7 @@
 """Faster R-CNN (1506.01497) over one level or a pyramid (1612.03144, Section 4): proposals, and Fast R-CNN on them."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
-from lit_vision.models.detector import ClassLayer, RegionDetector, full_precision, width
+from lit_vision.models.detector import ClassLayer, Pool, RegionDetector, full_precision, width
 from lit_vision.models.heads.box import BoxHead, RegionHead
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
@@ -73,7 +74,12 @@ class RegionClassifier(nn.Module):
         self.box_weights = box_weights
 
     def loss(
-        self, features: Features, regions: Sequence[Tensor], boxes: Sequence[Tensor], labels: Sequence[Tensor]
+        self,
+        features: Features,
+        regions: Sequence[Tensor],
+        boxes: Sequence[Tensor],
+        labels: Sequence[Tensor],
+        sizes: Tensor,
     ) -> dict[str, Tensor]:
         """Log loss of sampled regions and box loss of those on objects, both divided by the number of regions.
 
@@ -82,12 +88,13 @@ class RegionClassifier(nn.Module):
             regions: [R, 4] of each image; the objects themselves are added.
             boxes: [G, 4] of each image's objects.
             labels: [G] of each image's objects.
+            sizes: int64 [B, 2], heights and widths without padding.
 
         Returns:
             `cls` and `box`.
         """
         regions, matched = self._sample(regions, boxes)
-        logits, deltas = self.head(self.pooler(features, regions))
+        logits, deltas = self._answers(partial(self.pooler, features), regions, sizes)
         with full_precision(logits):
             wanted = matching.labels_of(matched, torch.cat(list(labels)))
             wanted = wanted.where(wanted != matching.NEGATIVE, self.num_classes)
@@ -99,9 +106,9 @@ class RegionClassifier(nn.Module):
                 "box": losses.smooth_l1(deltas[on, wanted[on]].float(), targets, self.box_beta).sum() / count,
             }
 
-    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
-        """Classify and refine regions [R, 4] of each image."""
-        logits, deltas = self.head(self.pooler(features, regions))
+    def score(self, pool: Pool, regions: Sequence[Tensor], sizes: Tensor) -> list[Scores]:
+        """Classify and refine regions; arguments as of `RegionDetector.score_pooled`."""
+        logits, deltas = self._answers(pool, regions, sizes)
         with full_precision(logits):
             found = box.decode(deltas.float(), torch.cat(list(regions))[:, None], self.box_weights)
             counts = [len(each) for each in regions]
@@ -115,6 +122,13 @@ class RegionClassifier(nn.Module):
         region, label = (scores.scores > self.selection.score).nonzero(as_tuple=True)
         boxes = box.clip(scores.boxes[region, label], size)
         return Candidates(boxes, scores.scores[region, label], label, label)
+
+    def _answers(self, pool: Pool, regions: Sequence[Tensor], sizes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and offsets of the regions; a head with context sees each whole image as one more."""
+        if not self.head.context:
+            return self.head(pool(regions))  # type: ignore[no-any-return]
+        seen = [torch.cat(both) for both in zip(regions, box.whole(sizes)[:, None], strict=True)]
+        return self.head(pool(seen), [len(each) for each in seen])  # type: ignore[no-any-return]
 
     def _sample(self, regions: Sequence[Tensor], boxes: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
         """Regions to train of each image, and the objects that they match, counted over the batch."""
@@ -149,9 +163,13 @@ class OnRegions(RegionDetector):
                 f"but there are maps of levels {sorted(there)} only; set regions.pooler.levels"
             )
 
-    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
+    def pool(self, features: Features, boxes: Sequence[Tensor]) -> Tensor:
+        """By the second stage's pooler."""
+        return self.regions.pooler(features, boxes)
+
+    def score_pooled(self, pool: Pool, regions: Sequence[Tensor], sizes: Tensor) -> list[Scores]:
         """What Fast R-CNN says about regions."""
-        return self.regions.score(features, regions)
+        return self.regions.score(pool, regions, sizes)
 
     def candidates_of(self, scores: Iterable[Scores], sizes: Tensor) -> list[Candidates]:
         """Pairs of region and class above the threshold."""
@@ -210,7 +228,7 @@ class FasterRCNN(OnRegions):
         with full_precision(batch.images):
             first = self.proposals.loss(predictions, boxes, batch.sizes)
             proposed = self.proposals.propose(predictions, batch.sizes, self.proposals.train_selection)
-        return first | self.regions.loss(features, [each.boxes for each in proposed], boxes, labels)
+        return first | self.regions.loss(features, [each.boxes for each in proposed], boxes, labels, batch.sizes)
 
     def propose(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Tensor]:
         """The best regions of each image, as `proposals.test_selection` says."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lit_vision.errors import InputError
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.base import Backbone
-from lit_vision.models.detector import full_precision, width
+from lit_vision.models.detector import Pool, full_precision, width
 from lit_vision.models.faster_rcnn import OnRegions, RegionClassifier
 from lit_vision.models.normalise import Normalise
 from lit_vision.models.pyramid import Pyramid
@@ -53,7 +53,7 @@ class SlidingWindows(OnRegions):
         features = self.extract(batch.images, batch.sizes)
         boxes, labels = zip(*map(matching.trainable, batch.targets), strict=True)
         windows = self.propose(features, batch.images.shape[-2:], batch.sizes)
-        return self.regions.loss(features, windows, boxes, labels)
+        return self.regions.loss(features, windows, boxes, labels, batch.sizes)
 
     def propose(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Tensor]:
         """All windows that reach into their image, cut off at its borders."""
@@ -62,11 +62,11 @@ class SlidingWindows(OnRegions):
             cut = [box.clip(anchors, size) for size in sizes]
         return [each[(each[:, 2:] > each[:, :2]).all(1)] for each in cut]
 
-    def score(self, features: Features, regions: Sequence[Tensor]) -> list[Scores]:
+    def score_pooled(self, pool: Pool, regions: Sequence[Tensor], sizes: Tensor) -> list[Scores]:
         """What Fast R-CNN says about regions, some of each image at a time: their pooled features fill gigabytes."""
         parts = max(1, -(-max(map(len, regions)) // self.at_once))
         split = zip(*(each.tensor_split(parts) for each in regions), strict=True)
-        found = [self.regions.score(features, part) for part in split]
+        found = [self.regions.score(pool, part, sizes) for part in split]
         return [Scores(*map(torch.cat, zip(*image, strict=True))) for image in zip(*found, strict=True)]
 
     def static(self) -> Iterable[nn.Module]:

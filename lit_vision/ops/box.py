@@ -71,6 +71,12 @@ def inside(boxes: Tensor, size: Tensor, border: float = 0.0) -> Tensor:
     return (boxes[:, :2] >= -border).all(1) & (boxes[:, 2:] <= limits).all(1)
 
 
+def whole(sizes: Tensor) -> Tensor:
+    """The box of each whole image, float32 [B, 4], of heights and widths [B, 2]."""
+    corners = sizes.flip(1).float()
+    return torch.cat([torch.zeros_like(corners), corners], 1)
+
+
 def mirror(boxes: Tensor, width: Tensor | float) -> Tensor:
     """Boxes [..., 4] xyxy in the mirror image of an image of that width."""
     left, top, right, bottom = boxes.unbind(-1)

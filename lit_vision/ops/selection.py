@@ -1,14 +1,14 @@
 """From the scores of many boxes to a few good ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
+from torchvision.ops import batched_nms, box_iou
 
 from lit_vision.errors import InputError
-from lit_vision.types import Detections
+from lit_vision.types import Candidates, Detections
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,26 @@ def suppress(boxes: Tensor, scores: Tensor, groups: Tensor, labels: Tensor, sele
     boxes, scores, groups, labels = boxes[keep], scores[keep], groups[keep], labels[keep]
     best = batched_nms(boxes, scores, groups, selection.nms)[: selection.limit]
     return Detections(boxes[best], scores[best], labels[best])
+
+
+def union(looks: Iterable[Sequence[Candidates]]) -> list[Candidates]:
+    """The candidates of several looks at the same images, of each image together."""
+    return [Candidates(*map(torch.cat, zip(*image, strict=True))) for image in zip(*looks, strict=True)]
+
+
+def vote(found: Detections, candidates: Candidates, overlap: float) -> Detections:
+    """Moves each box to the mean of the candidates of its class around it, weighted by their scores.
+
+    Scores and order stay. Boxes of no neighbour, not even themselves, stay too.
+
+    Args:
+        found: What was selected from the candidates of an image.
+        candidates: Those that may vote.
+        overlap: From which overlap with the box on.
+    """
+    near = (box_iou(found.boxes, candidates.boxes) >= overlap) & (found.labels[:, None] == candidates.labels)
+    weights = (candidates.scores * near)[..., None]
+    total = weights.sum(1)
+    # Not a matrix product, which would be in half precision under autocast
+    voted = (weights * candidates.boxes).sum(1) / total
+    return found._replace(boxes=voted.where(total > 0, found.boxes))

@@ -8,11 +8,14 @@ ask it.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from lit_vision.models.detector import Detector
 from lit_vision.ops import probability
-from lit_vision.types import Detections
+from lit_vision.ops.selection import Selection
+from lit_vision.protocols.members import Members
+from lit_vision.types import Candidates, Detections
 
 TrainingImages = Callable[[nn.Module, int, int], Iterable[Tensor]]
 """Gives this process's share of a fixed choice of training images for a network: so many, in batches of so many."""
@@ -24,9 +27,11 @@ class Protocol:
     Attributes:
         alters: What the network that is looked by differs in from the trained one; empty where it is the trained one.
             Every result says it.
+        members: What takes the networks of a row with `members:`; None where one network is looked by.
     """
 
     alters: str = ""
+    members: Members | None = None
 
     def begin(self, network: nn.Module, training: TrainingImages) -> None:
         """Called before each pass over a split, by all processes; most protocols need nothing.
@@ -69,6 +74,27 @@ class BoxProtocol(Protocol, ABC):
             sizes: See `Detector.detect`.
             proposals: Regions that come with the data, [R, 4] of each image, for a detector that takes them.
         """
+
+
+class CandidateProtocol(BoxProtocol):
+    """How a detector looks at images where one selection has the last word: others may take part in it."""
+
+    @abstractmethod
+    def candidates(
+        self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
+    ) -> list[Candidates]:
+        """Scored boxes of each image, from which `limits` choose; arguments as of `detect`."""
+
+    def limits(self, network: Detector) -> Selection:
+        """What is kept of them; the network's own limits."""
+        return network.limits
+
+    @torch.no_grad()
+    def detect(
+        self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
+    ) -> list[Detections]:
+        """The best candidates."""
+        return network.select(self.candidates(network, images, sizes, proposals), self.limits(network))
 
 
 class Views(ClassProtocol):

@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector, RegionDetector
-from lit_vision.ops import box
-from lit_vision.protocols.base import BoxProtocol
-from lit_vision.types import Candidates, Detections, Scores
+from lit_vision.ops import box, selection
+from lit_vision.protocols.base import CandidateProtocol
+from lit_vision.types import Candidates, Scores
 
 
-class Flip(BoxProtocol):
+class Flip(CandidateProtocol):
     """Detects in each image and in its mirror image; one suppression chooses from what both made candidates.
 
     Args:
@@ -24,11 +23,10 @@ class Flip(BoxProtocol):
     def __init__(self, merge: Literal["union", "mean"] = "union") -> None:
         self.merge = merge
 
-    @torch.no_grad()
-    def detect(
+    def candidates(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
-    ) -> list[Detections]:
-        """Objects in the pixels of the batch.
+    ) -> list[Candidates]:
+        """Those of both looks, in the pixels of the batch.
 
         Raises:
             InputError: `mean` is asked of a detector without a second stage, or the regions come with the data.
@@ -38,21 +36,20 @@ class Flip(BoxProtocol):
                 f"protocol: Flip looks for regions itself, but those of {type(network).__name__} are given"
             )
         if self.merge == "union":
-            return network.select(_union(network, images, sizes))
+            return _union(network, images, sizes)
         if not isinstance(network, RegionDetector):
             raise InputError(
                 f"protocol.merge is mean, but {type(network).__name__} has no second stage that scores boxes; use union"
             )
-        return network.select(network.candidates_of(_mean(network, images, sizes), sizes))
+        return network.candidates_of(_mean(network, images, sizes), sizes)
 
 
-def _union(network: Detector, images: Tensor, sizes: Tensor) -> Iterable[Candidates]:
+def _union(network: Detector, images: Tensor, sizes: Tensor) -> list[Candidates]:
     shape = images.shape[-2:]
     straight = network.candidates(network.extract(images, sizes), shape, sizes)
     turned = network.candidates(network.extract(mirror(images, sizes), sizes), shape, sizes)
-    for one, other, width in zip(straight, turned, sizes[:, 1], strict=True):
-        back = other._replace(boxes=box.mirror(other.boxes, width))
-        yield Candidates(*(torch.cat(both) for both in zip(one, back, strict=True)))
+    back = [each._replace(boxes=box.mirror(each.boxes, width)) for each, width in zip(turned, sizes[:, 1], strict=True)]
+    return selection.union((straight, back))
 
 
 def _mean(network: RegionDetector, images: Tensor, sizes: Tensor) -> Iterable[Scores]:
@@ -60,8 +57,8 @@ def _mean(network: RegionDetector, images: Tensor, sizes: Tensor) -> Iterable[Sc
     regions = network.propose(features, images.shape[-2:], sizes)
     widths = sizes[:, 1]
     there = [box.mirror(each, width) for each, width in zip(regions, widths, strict=True)]
-    straight = network.score(features, regions)
-    turned = network.score(network.extract(mirror(images, sizes), sizes), there)
+    straight = network.score(features, regions, sizes)
+    turned = network.score(network.extract(mirror(images, sizes), sizes), there, sizes)
     for one, other, width in zip(straight, turned, widths, strict=True):
         yield Scores((one.scores + other.scores) / 2, (one.boxes + box.mirror(other.boxes, width)) / 2)
 

@@ -63,6 +63,11 @@ class Trained:
             data=str(self.result.data.get("fingerprint") or ""),
         )
 
+    def figures(self) -> dict[str, dict[str, float | None]]:
+        """Figures of its own test, of later tests and of analyses, by row."""
+        files = [file for place in results.PLACES for file in sorted(self.folder.path.glob(f"{place}{results.NAME}"))]
+        return {found.row or "": found.figures for found in map(results.read, files)}
+
     def test(self, row: str) -> RunFolder:
         """Where a test of a row goes."""
         return RunFolder(self.folder.path / TESTS / runs.slug(row))

@@ -104,6 +104,7 @@ def _of_run(name: str, parent: Trained, images: Images, trust_code: bool) -> Sub
         log,
         images.decoded,
         images.prepare,
+        parent.figures,
     )
 
 
@@ -121,7 +122,10 @@ def _started(experiment: Experiment, assembler: Assembler, images: Images) -> nn
 
 
 def _names(parents: Sequence[Trained]) -> list[str]:
-    """The row of each run; with its seed where a row stands there twice."""
-    rows = [parent.result.row or "" for parent in parents]
+    """The row of each run; with its recipe where they are of several, with its seed where a row stands there twice."""
+    several = len({parent.result.recipe for parent in parents}) > 1
+    rows = [
+        f"{parent.result.recipe}: {parent.result.row}" if several else parent.result.row or "" for parent in parents
+    ]
     seeds = [f" (seed {parent.seed})" if rows.count(row) > 1 else "" for row, parent in zip(rows, parents, strict=True)]
     return [f"{row}{seed}" for row, seed in zip(rows, seeds, strict=True)]

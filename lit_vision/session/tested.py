@@ -20,7 +20,7 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import recipes, yamlio
 from lit_vision.experiment.compose import Config
 from lit_vision.experiment.recipes import Experiment
-from lit_vision.protocols.ensemble import Mean
+from lit_vision.protocols.members import Members
 from lit_vision.runs import durable
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
@@ -136,10 +136,11 @@ def _join(assembler: Assembler, test: Test) -> None:
     if not test.is_ensemble:
         return
     model: Any = assembler.model
-    if not isinstance(model.protocol, Mean):
+    joining: Members | None = model.protocol.members
+    if joining is None:
         raise InputError(
             f"row {test.experiment.row!r} has members, but its protocol {type(model.protocol).__name__} joins none;\n"
-            "set protocol to lit_vision.protocols.ensemble.Mean"
+            "set protocol to lit_vision.protocols.ensemble.Mean, or RegionMean or BoxUnion beside it for detectors"
         )
     networks: list[Any] = [weights.network(member, test.trust_code) for member in test.members[1:]]
     for member, network in zip(test.members[1:], networks, strict=True):
@@ -148,7 +149,7 @@ def _join(assembler: Assembler, test: Test) -> None:
                 f"{member.folder.path} knows {network.num_classes} classes, but {test.members[0].folder.path} "
                 f"{model.network.num_classes}; members of one ensemble know the same"
             )
-    model.protocol.join(networks)
+    joining.join(networks)
 
 
 def _pass(assembler: Assembler, test: Test) -> int:

@@ -1,13 +1,16 @@
-"""Shapes of activations and standard deviations: analyses of no network."""
+"""Shapes of activations and losses, and standard deviations: analyses of no network."""
 
 import math
 
+import numpy as np
 import pytest
 from torch import nn
 
 from lit_vision.analyses.deviations import Deviations
+from lit_vision.analyses.loss_shapes import LossShapes
 from lit_vision.analyses.shapes import Shapes
 from lit_vision.errors import InputError
+from lit_vision.models.losses import FocalLoss, FocalStarLoss
 
 # Ten layers of 3x3 filters (Section 2.2).
 TEN = [64, 64, 128, 128, 256, 256, 512, 512, 512, 512]
@@ -61,3 +64,60 @@ def test_the_gradient_shrinks_from_the_last_layer_to_the_second():
 def test_numbers_that_make_no_network_are_told(wrong):
     with pytest.raises(InputError, match=r"^analysis Deviations needs two layers or more, and positive numbers$"):
         Deviations(**wrong)
+
+
+PLAIN = FocalLoss(gamma=0, alpha=None)
+FOCAL = FocalLoss(gamma=2, alpha=None)
+STAR = FocalStarLoss(gamma=2, beta=1, alpha=None)
+
+
+def test_losses_by_probability_are_figure_1_s():
+    found = LossShapes({"gamma 0": PLAIN, "gamma 2": FOCAL}).look([])
+    p = found.arrays["x"]
+    assert (p[0], p[99], p[-1]) == pytest.approx((0.005, 0.5, 1))
+    assert found.arrays["loss/gamma 0"] == pytest.approx(-np.log(p))
+    assert found.arrays["loss/gamma 2"] == pytest.approx(-((1 - p) ** 2) * np.log(p))
+    # The text: a hundred times lower at 0.9, and at most four times from one half down
+    assert found.figures == pytest.approx(
+        {"reduction50/gamma 0": 1, "reduction90/gamma 0": 1, "reduction50/gamma 2": 4, "reduction90/gamma 2": 100}
+    )
+
+
+def test_losses_by_logit_are_figure_5_s():
+    found = LossShapes({"FL": FOCAL, "FL*": STAR}, over="logit").look([])
+    x = found.arrays["x"]
+    assert (x[0], x[100], x[-1]) == pytest.approx((-5, 0, 5))
+    assert found.arrays["loss/FL"][100] == pytest.approx(math.log(2) / 4)
+    assert found.arrays["loss/FL*"] == pytest.approx(np.log1p(np.exp(-(2 * x + 1))) / 2)
+
+
+def test_slopes_are_figure_6_s():
+    found = LossShapes({"CE": PLAIN, "FL": FOCAL, "FL*": STAR}, over="logit", slope=True).look([])
+    x = found.arrays["x"]
+    p, star = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(-(2 * x + 1)))
+    assert found.arrays["loss/CE"] == pytest.approx(p - 1)
+    assert found.arrays["loss/FL"] == pytest.approx((1 - p) ** 2 * (2 * p * np.log(p) + p - 1))
+    assert found.arrays["loss/FL*"] == pytest.approx(star - 1)
+    # At 0.9: 0.1 against 0.01 * (0.1 - 1.8 log 0.9)
+    assert found.figures["reduction90/FL"] == pytest.approx(0.1 / (0.01 * (0.1 - 1.8 * math.log(0.9))))
+
+
+@pytest.mark.parametrize(
+    ("options", "limits", "labels"),
+    [
+        ({}, (0, 1), ("probability of the right answer", "loss")),
+        ({"over": "logit"}, (-5, 5), ("logit of the right answer", "loss")),
+        ({"over": "logit", "slope": True}, (-5, 5), ("logit of the right answer", "derivative by the logit")),
+    ],
+)
+def test_one_line_for_each_loss(options, limits, labels):
+    shapes = LossShapes({"CE": PLAIN, "FL": FOCAL}, **options)
+    (axes,) = shapes.draw(shapes.look([]), "x").axes
+    assert [line.get_label() for line in axes.lines] == ["CE", "FL"]
+    assert axes.get_xlim() == limits
+    assert (axes.get_xlabel(), axes.get_ylabel()) == labels
+
+
+def test_losses_that_are_none_are_told():
+    with pytest.raises(InputError, match=r"^analysis.losses needs one loss or more, by label$"):
+        LossShapes({})

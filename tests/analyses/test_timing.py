@@ -1,4 +1,4 @@
-"""Where a two-stage detector's time goes, by a clock that the test drives."""
+"""Where a detector's time goes, by a clock that the test drives."""
 
 import pytest
 import torch
@@ -7,6 +7,9 @@ from lit_vision.analyses import timing
 from lit_vision.analyses.base import Subject
 from lit_vision.analyses.timing import Timing
 from lit_vision.errors import InputError
+from lit_vision.models.backbones.resnet import resnet20
+from lit_vision.models.classifier import Classifier
+from lit_vision.models.fast_rcnn import FastRCNN
 from lit_vision.models.faster_rcnn import FasterRCNN
 from lit_vision.models.retinanet import RetinaNet
 
@@ -26,11 +29,31 @@ class Costly(FasterRCNN):
         self.spend(3)
         return []
 
-    def score(self, features, regions):
+    def score(self, features, regions, sizes):
         self.spend(5)
         return []
 
     def candidates_of(self, scores, sizes):
+        return []
+
+    def select(self, candidates):
+        self.spend(2)
+        return []
+
+
+class Dense(RetinaNet):
+    """Whose parts take 20 and 6 ms."""
+
+    def __init__(self, spend):
+        torch.nn.Module.__init__(self)
+        self.spend = spend
+
+    def extract(self, images, sizes):
+        self.spend(20)
+        return {}
+
+    def candidates(self, features, image_size, sizes):
+        self.spend(4)
         return []
 
     def select(self, candidates):
@@ -75,6 +98,20 @@ def test_parts_and_total_by_hand(time):
     ]
 
 
+def test_one_stage_proposes_nothing(time):
+    def spend(milliseconds):
+        time[0] += milliseconds / 1000
+
+    def prepare(image):
+        spend(14)
+        return image[None], torch.tensor([[4, 4]])
+
+    found = Timing(images=2, warmup=0).look([subject(Dense(spend), 2, prepare)])
+    assert found.figures == pytest.approx({"conv_ms": 20, "region_ms": 6, "total_ms": 40, "rate": 25})
+    shown = Timing().draw(found, "title").axes[0].get_legend()
+    assert [each.get_text() for each in shown.get_texts()] == ["before 14.0 ms", "conv 20.0 ms", "region 6.0 ms"]
+
+
 def test_the_first_images_are_not_counted(time):
     costs = iter([500, 500, 30, 40])
 
@@ -89,13 +126,15 @@ def test_the_first_images_are_not_counted(time):
 def test_bad_options_and_networks_are_told():
     with pytest.raises(InputError, match=r"^analysis: images is 0 and warmup 5; they must be at least 1 and 0$"):
         Timing(images=0)
-    told = r"^analysis Timing looks at detectors that propose and score, and RetinaNet does not both$"
-    with pytest.raises(InputError, match=told):
-        Timing().look([subject(RetinaNet.example(), 1)])
+    for network in (FastRCNN.example(), Classifier(resnet20(), 10)):
+        told = rf"^analysis Timing looks at detectors that need no proposals, and {type(network).__name__} is none$"
+        with pytest.raises(InputError, match=told):
+            Timing().look([subject(network, 1)])
     with pytest.raises(InputError, match=r"^analysis Timing: the test split has no more than 5 images; lower warmup$"):
         Timing().look([subject(Costly(lambda _: None), 5)])
 
 
 def test_a_real_detector_is_timed():
-    found = Timing(images=1, warmup=0).look([subject(FasterRCNN.example().eval(), 1)])
-    assert found.figures["total_ms"] >= found.figures["conv_ms"] > 0
+    for network in (FasterRCNN.example(), RetinaNet.example()):
+        found = Timing(images=1, warmup=0).look([subject(network.eval(), 1)])
+        assert found.figures["total_ms"] >= found.figures["conv_ms"] > 0

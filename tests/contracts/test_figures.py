@@ -16,11 +16,14 @@ from lit_vision.analyses.base import Analysis
 from lit_vision.analyses.costs import Costs
 from lit_vision.analyses.curves import Curves
 from lit_vision.analyses.deviations import Deviations
+from lit_vision.analyses.loss_shapes import LossShapes
+from lit_vision.analyses.loss_shares import LossShares
 from lit_vision.analyses.recall import Recall
 from lit_vision.analyses.responses import Responses
 from lit_vision.analyses.shapes import Shapes
 from lit_vision.analyses.signals import Signals
 from lit_vision.analyses.slopes import Slopes
+from lit_vision.analyses.speed_accuracy import SpeedAccuracy
 from lit_vision.analyses.timing import Timing
 from lit_vision.errors import InputError
 from lit_vision.experiment import card, figures
@@ -31,12 +34,13 @@ from lit_vision.metrics.recall import ProposalRecall
 from lit_vision.metrics.voc import VocAP
 from lit_vision.models.backbones.resnet import resnet20
 from lit_vision.models.classifier import Classifier
+from lit_vision.models.losses import FocalLoss
 from lit_vision.models.rpn import RPN
 from lit_vision.tasks.classification import Classification
 from lit_vision.tasks.detection import Detection
 from lit_vision.tasks.signal import SignalPropagation
 from lit_vision.types import Batch
-from tests.analyses import subjects, test_recall, test_slopes, test_timing
+from tests.analyses import subjects, test_loss_shares, test_recall, test_slopes, test_speed_accuracy, test_timing
 
 
 def declared(name, group):
@@ -89,11 +93,17 @@ ANALYSES = {
     Costs: (Costs(), lambda: classifiers("a")),
     Curves: (Curves(), lambda: classifiers("a", "b")),
     Deviations: (Deviations([64, 128]), lambda: classifiers("a")),
+    LossShapes: (LossShapes({"FL": FocalLoss()}), lambda: classifiers("a")),
+    LossShares: (
+        LossShares(),
+        lambda: [subjects.of(test_loss_shares.Known(0.0, 1.0), [test_recall.batch(test_loss_shares.objects(1))])],
+    ),
     Recall: (Recall((10,)), lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])]),
     Responses: (Responses(), lambda: classifiers("a", "b")),
     Shapes: (Shapes([torch.nn.ReLU(), torch.nn.PReLU()]), lambda: classifiers("a")),
     Signals: (Signals(), lambda: classifiers("a")),
     Slopes: (Slopes(), lambda: [test_slopes.subject("prelu")]),
+    SpeedAccuracy: (SpeedAccuracy(), lambda: [test_speed_accuracy.SMALL, test_speed_accuracy.LARGE]),
     Timing: (Timing(images=1, warmup=0), lambda: [test_timing.subject(test_timing.Costly(lambda _: None), 1)]),
 }
 

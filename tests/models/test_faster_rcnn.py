@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -13,11 +14,14 @@ from lit_vision.types import Batch, Detections
 from tests.parity.reference import target
 
 MAPS = {2: torch.zeros(1, 4, 32, 32)}
+SIZES = torch.tensor([[128, 128]])
 OBJECT = torch.tensor([[0.0, 0, 20, 20]])
 
 
 class Answers:
     """A head that gives fixed answers, and counts what it is asked."""
+
+    context = False
 
     def __init__(self, logits, deltas=None):
         self.logits = logits
@@ -49,7 +53,7 @@ def test_parameters_are_torchvision_s():
 def test_loss_by_hand():
     # The object itself joins the regions; the region beside it is background, the last class
     stage = second_stage(Answers([1.0, 0.0, 2.0]), box_beta=0.0, box_weights=(1.0, 1.0, 1.0, 1.0))
-    losses = stage.loss(MAPS, [torch.tensor([[60.0, 60, 80, 80]])], [OBJECT], [torch.tensor([1])])
+    losses = stage.loss(MAPS, [torch.tensor([[60.0, 60, 80, 80]])], [OBJECT], [torch.tensor([1])], SIZES)
     assert stage.head.asked == [2]
     total = math.log(math.e + 1 + math.exp(2))
     assert losses["cls"].item() == pytest.approx(((total - 0) + (total - 2)) / 2)
@@ -60,7 +64,7 @@ def test_box_loss_is_of_the_object_s_class_with_weights():
     deltas = torch.arange(12.0).view(3, 4)
     stage = second_stage(Answers([0.0, 0.0, 0.0], deltas), box_beta=0.0)
     region = torch.tensor([[0.0, 0, 20, 24]])
-    losses = stage.loss(MAPS, [region], [OBJECT], [torch.tensor([1])])
+    losses = stage.loss(MAPS, [region], [OBJECT], [torch.tensor([1])], SIZES)
     offsets = box.encode(OBJECT, torch.cat([region, OBJECT]), (10, 10, 5, 5))
     wanted = (deltas[1] - offsets).abs().sum() / 2
     assert losses["box"].item() == pytest.approx(wanted.item(), rel=1e-5)
@@ -70,7 +74,7 @@ def test_a_quarter_of_512_regions_are_objects():
     stage = second_stage(Answers([0.0, 0.0, 0.0]))
     near = OBJECT.repeat(300, 1) + torch.rand(300, 1)
     far = OBJECT.repeat(700, 1) + 60
-    stage.loss(MAPS, [torch.cat([near, far])], [OBJECT], [torch.tensor([0])])
+    stage.loss(MAPS, [torch.cat([near, far])], [OBJECT], [torch.tensor([0])], SIZES)
     assert stage.head.asked == [512]
     chosen, matched = stage._sample([torch.cat([near, far])], [OBJECT])
     assert len(chosen[0]) == 512
@@ -79,18 +83,18 @@ def test_a_quarter_of_512_regions_are_objects():
 
 def test_image_without_objects_has_background_only():
     stage = second_stage(Answers([0.0, 0.0, 5.0]))
-    losses = stage.loss(MAPS, [OBJECT], [OBJECT[:0]], [torch.zeros(0, dtype=torch.int64)])
+    losses = stage.loss(MAPS, [OBJECT], [OBJECT[:0]], [torch.zeros(0, dtype=torch.int64)], SIZES)
     assert losses["cls"].item() == pytest.approx(math.log(2 + math.exp(5)) - 5)
     assert losses["box"].item() == 0
 
 
 def test_no_regions_at_all():
     stage = RegionClassifier(4, 2)
-    losses = stage.loss(MAPS, [OBJECT[:0]], [OBJECT[:0]], [torch.zeros(0, dtype=torch.int64)])
+    losses = stage.loss(MAPS, [OBJECT[:0]], [OBJECT[:0]], [torch.zeros(0, dtype=torch.int64)], SIZES)
     sum(losses.values()).backward()
     assert [name for name, p in stage.named_parameters() if p.grad is None] == []
     assert [loss.item() for loss in losses.values()] == [0, 0]
-    (scores,) = stage.score(MAPS, [OBJECT[:0]])
+    (scores,) = stage.score(partial(stage.pooler, MAPS), [OBJECT[:0]], SIZES)
     found = stage.candidates(scores, torch.tensor([128, 128]))
     assert found.boxes.shape == (0, 4)
 
@@ -101,7 +105,7 @@ def test_detect_by_hand():
     deltas[1, 2] = 5 * math.log(2)
     stage = second_stage(Answers([math.log(6), math.log(3), 0.0], deltas))
     regions = torch.tensor([[10.0, 10, 30, 30], [11, 10, 31, 30], [100, 10, 120, 30]])
-    (scores,) = stage.score(MAPS, [regions])
+    (scores,) = stage.score(partial(stage.pooler, MAPS), [regions], SIZES)
     candidates = stage.candidates(scores, torch.tensor([128, 115]))
     found = selection.suppress(*candidates, selection=stage.selection)
     # The second region is suppressed within each class; what leaves the image is cut off

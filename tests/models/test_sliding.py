@@ -36,7 +36,7 @@ def test_how_many_are_scored_together_changes_nothing():
     regions = whole.propose(features, (64, 96), sizes)
     assert len(regions[0]) == 9 * 4 * 6
     with torch.no_grad():
-        for one, other in zip(whole.score(features, regions), parted.score(features, regions), strict=True):
+        for one, other in zip(*(each.score(features, regions, sizes) for each in (whole, parted)), strict=True):
             assert one.scores.shape[1] == 3
             torch.testing.assert_close(one.scores, other.scores)
             torch.testing.assert_close(one.boxes, other.boxes)

@@ -93,7 +93,7 @@ def test_an_ensemble_looks_densely():
     nets, images = [classifier(), classifier()], torch.randint(0, 256, (2, 3, 20, 24), dtype=torch.uint8)
     nn.init.normal_(nets[1].fc.weight, std=0.5)
     protocol = Mean(Dense([16]))
-    protocol.join(nets[1:])
+    protocol.members.join(nets[1:])
     with torch.no_grad():
         found = protocol.score(nets[0], images, sizes_of(images)).softmax(1)
         each = [Dense([16]).score(net, images, sizes_of(images)).softmax(1) for net in nets]

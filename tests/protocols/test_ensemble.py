@@ -26,7 +26,7 @@ class Fixed(nn.Module):
 
 def test_the_softmax_is_averaged_and_not_the_logits():
     mean = Mean()
-    mean.join([Fixed(0.0, math.log(3))])  # 1/4 and 3/4
+    mean.members.join([Fixed(0.0, math.log(3))])  # 1/4 and 3/4
     scores = mean.score(Fixed(math.log(9), 0.0), IMAGES, SIZES)  # 9/10 and 1/10
     assert scores.softmax(1)[0].tolist() == pytest.approx([0.575, 0.425])
 
@@ -34,17 +34,17 @@ def test_the_softmax_is_averaged_and_not_the_logits():
 def test_each_member_looks_by_the_protocol_of_the_mean():
     members = [Fixed(0.0, 1.0), Fixed(1.0, 0.0), Fixed(0.0, 0.0)]
     mean = Mean(of=TenCrop(3))
-    mean.join(members[1:])
+    mean.members.join(members[1:])
     assert mean.score(members[0], IMAGES, SIZES).softmax(1)[0].tolist() == pytest.approx([0.5, 0.5])
     assert [member.sides for member in members] == [[3] * 10] * 3
 
 
 def test_members_are_in_evaluation_mode():
     mean, member = Mean(of=CenterCrop(4)), Fixed(0.0).train()
-    mean.join([member])
+    mean.members.join([member])
     assert not member.training
 
 
 def test_no_members_are_told():
-    with pytest.raises(InputError, match=r"^protocol Mean averages the members of a row, and there are none"):
+    with pytest.raises(InputError, match=r"^protocol Mean joins the members of a row, and there are none"):
         Mean().score(Fixed(0.0), IMAGES, SIZES)

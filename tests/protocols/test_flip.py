@@ -61,7 +61,7 @@ class TwoLooks(RegionDetector):
     """Proposes one box; says 0.8 and 0.4 of two classes in the image, 0.4 and 0.2 in its mirror image."""
 
     limits = Selection(score=0.35, per_level=10, nms=0.5, limit=10)
-    loss = static = example = None
+    loss = static = example = pool = score_pooled = None
 
     def __init__(self):
         torch.nn.Module.__init__(self)
@@ -73,7 +73,7 @@ class TwoLooks(RegionDetector):
     def propose(self, features, image_size, sizes):
         return [torch.tensor([[0.0, 0, 2, 4]]), torch.zeros(0, 4)]
 
-    def score(self, features, regions):
+    def score(self, features, regions, sizes):
         turned = bool(features[0][0, 0, 1, 4])
         self.asked.append([each.tolist() for each in regions])
         chances = torch.tensor([[0.4, 0.2]] if turned else [[0.8, 0.4]])

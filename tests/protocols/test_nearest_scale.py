@@ -10,7 +10,8 @@ from lit_vision.models.faster_rcnn import FasterRCNN
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.models.rpn import RPN
 from lit_vision.ops.selection import Selection
-from lit_vision.protocols.nearest_scale import NearestScale, nearest_scale
+from lit_vision.protocols.image_pyramid import nearest
+from lit_vision.protocols.nearest_scale import NearestScale
 from lit_vision.protocols.proposed import Proposed
 from lit_vision.types import Candidates, Scores
 
@@ -20,11 +21,12 @@ def test_the_nearest_scale_by_hand():
     # than at half (8,100) or double (129,600)
     sides = torch.tensor([224.0, 112, 448, 180])
     regions = torch.cat([torch.zeros(4, 2), sides[:, None].expand(4, 2)], 1)
-    assert nearest_scale(regions, torch.tensor([0.5, 1, 2])).tolist() == [1, 2, 0, 1]
+    chosen = nearest(regions, torch.tensor([0.5, 1, 2]), 1)
+    assert chosen.nonzero().tolist() == [[0, 1], [1, 2], [2, 0], [3, 1]]
 
 
 class Echo(RegionDetector):
-    """Remembers what it is asked to score, and says that the boxes are right as they are."""
+    """Remembers what it is asked to pool, and says that the boxes are right as they are."""
 
     num_classes = 1
     takes_proposals = False
@@ -42,8 +44,12 @@ class Echo(RegionDetector):
     def propose(self, features, image_size, sizes):
         return [torch.tensor([[0.0, 0, 20, 20], [0, 0, 224, 224]])]
 
-    def score(self, features, regions):
-        self.asked.append((tuple(self.shape), regions[0].tolist()))
+    def pool(self, features, boxes):
+        self.asked.append((tuple(self.shape), boxes[0].tolist()))
+        return boxes[0]
+
+    def score_pooled(self, pool, regions, sizes):
+        assert pool(regions).shape == regions[0].shape
         return [Scores(torch.ones(len(regions[0]), 1), regions[0][:, None])]
 
     def candidates_of(self, scores, sizes):
@@ -57,21 +63,23 @@ class Echo(RegionDetector):
 def test_regions_are_scored_at_their_scale_and_come_back():
     network, image = Echo(), torch.zeros(1, 3, 320, 416, dtype=torch.uint8)
     (found,) = NearestScale(sides=(300, 600), cap=2000).detect(network, image, torch.tensor([[300, 400]]))
-    # Short sides of 300 and 600: the small region at 600, the large one at 300; without the batch's padding
-    assert network.asked == [((300, 400), [[0, 0, 224, 224]]), ((600, 800), [[0, 0, 40, 40]])]
+    # Short sides of 300 and 600: the small region at 600, the large one at 300; padded to multiples of 32
+    assert network.asked == [((320, 416), [[0, 0, 224, 224]]), ((608, 800), [[0, 0, 40, 40]])]
     assert sorted(found.boxes.tolist()) == [[0, 0, 20, 20], [0, 0, 224, 224]]
 
 
 def test_the_long_side_is_capped():
     network, image = Echo(), torch.zeros(1, 3, 300, 400, dtype=torch.uint8)
     NearestScale(sides=(600,), cap=600).detect(network, image, torch.tensor([[300, 400]]))
-    assert network.asked[0][0] == (450, 600)
+    assert network.asked[0][0] == (480, 608)
+    assert network.asked[0][1][0] == [0, 0, 30, 30]
 
 
 def test_bad_scales_and_networks_are_told():
-    with pytest.raises(InputError, match=r"^protocol: sides and cap are in pixels, from 1 on, got \[\] and 2000$"):
+    told = r"^protocol NearestScale pools each region from 1 of its sides, got \[\]; name more$"
+    with pytest.raises(InputError, match=told):
         NearestScale(sides=())
-    told = r"^protocol: NearestScale pools regions, but RetinaNet has no second stage$"
+    told = r"^protocol NearestScale scores regions, but RetinaNet has no second stage;\n"
     with pytest.raises(InputError, match=told):
         NearestScale().detect(RetinaNet.example(), torch.zeros(1, 3, 64, 64), torch.tensor([[64, 64]]))
 

@@ -100,7 +100,7 @@ def test_it_wraps_other_protocols_and_is_wrapped():
     images = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
     measured_on = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
     mean = Mean(of=Recomputed(CenterCrop(8), images=8, batch=8))
-    mean.join([other])
+    mean.members.join([other])
     mean.begin(net, lambda *_: [measured_on])
     assert mean.alters == "BatchNorm statistics averaged over 8 training images in 1 batch of 8"
     apart = []

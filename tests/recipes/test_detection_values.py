@@ -37,9 +37,26 @@ R50 = {
     # Table 3
     "FL*, gamma 2, beta 1": (33.8, 52.7, 36.3),
     "FL*, gamma 4, beta 0": (33.9, 51.8, 36.4),
+    # Table 1e, milliseconds
+    "time at scale 400": (64,),
+    "time at scale 500": (72,),
+    "time at scale 600": (98,),
+    "time at scale 700": (121,),
+    "time at scale 800": (153,),
+    "Figure 1": (100,),
 }
 R101 = {
-    "minival": (36.0, 54.9, 38.7),  # Table 1d
+    # Table 1d, whose first and seventh line print the same figures
+    "OHEM, batch 128, NMS .7": (31.1, 47.2, 33.2),
+    "OHEM, batch 256, NMS .7": (31.8, 48.8, 33.9),
+    "OHEM, batch 512, NMS .7": (30.6, 47.0, 32.6),
+    "OHEM, batch 128, NMS .5": (32.8, 50.3, 35.1),
+    "OHEM, batch 256, NMS .5": (31.0, 47.4, 33.0),
+    "OHEM, batch 512, NMS .5": (27.6, 42.0, 29.2),
+    "OHEM 1:3, batch 128, NMS .5": (31.1, 47.2, 33.2),
+    "OHEM 1:3, batch 256, NMS .5": (28.3, 42.4, 30.3),
+    "OHEM 1:3, batch 512, NMS .5": (24.0, 35.5, 25.8),
+    "minival": (36.0, 54.9, 38.7),
     # Table 1e
     "scale 400": (31.9, 49.5, 34.1, 11.6, 35.8, 48.5),
     "scale 500": (34.4, 53.1, 36.8, 14.7, 38.5, 49.1),
@@ -60,6 +77,12 @@ R101 = {
     "SSD321": (28.0,),
     "DSSD321": (28.0,),
     "R-FCN": (29.9,),
+    # Table 1e, milliseconds
+    "time at scale 400": (81,),
+    "time at scale 500": (90,),
+    "time at scale 600": (122,),
+    "time at scale 700": (154,),
+    "time at scale 800": (198,),
 }
 MILLISECONDS = {
     **{"YOLOv2": 25, "SSD321": 61, "DSSD321": 85, "R-FCN": 85},
@@ -77,11 +100,35 @@ def test_values_are_the_paper_s(recipe, printed):
     assert {row.source for row in rows.values()} == {"paper"}
 
 
-def test_times_are_told_of_others_alone():
+def test_times_of_others_are_quoted_and_ours_are_never_judged():
     rows = recipes.read_card("retinanet/r101_fpn_coco").rows
     times = {name: row.also["test/ms"] for name, row in rows.items() if "test/ms" in row.also}
     assert times == MILLISECONDS
     assert all(rows[name].quoted for name in times)
+    for recipe in ("retinanet/r50_fpn_coco", "retinanet/r101_fpn_coco"):
+        rows = recipes.read_card(recipe).rows
+        for scale in (400, 500, 600, 700, 800):
+            row = rows[f"time at scale {scale}"]
+            assert (row.judged, row.hardware) == (False, "NVIDIA M40")
+            timed = recipes.resolve([recipe], f"time at scale {scale}").config["data"]["init_args"]
+            assert (timed["pipeline"]["init_args"]["test"], timed["test"]) == (scale, None)
+
+
+def test_figure_2_is_drawn_from_the_rows_figures():
+    rows = {depth: recipes.read_card(f"retinanet/r{depth}_fpn_coco").rows for depth in (50, 101)}
+    figure = rows[101]["Figure 2"]
+    names = {f"RetinaNet-{depth}": [f"scale {scale}" for scale in (400, 500, 600, 700, 800)] for depth in rows}
+    expected = {
+        label: [[rows[depth][f"time at {name}"].value, rows[depth][name].value] for name in names[label]]
+        for depth, label in zip(rows, names, strict=True)
+    }
+    quoted = {"FPN FRCN": "Faster R-CNN w FPN"} | {name: name for name in MILLISECONDS if name[0] not in "YF"}
+    expected |= {label: [[rows[101][name].also["test/ms"], rows[101][name].value]] for label, name in quoted.items()}
+    assert figure.analysis["init_args"]["printed"] == expected
+    trained = ["scale 400", "scale 500", "minival", "scale 700", "scale 800"]
+    assert [(member.recipe, member.row) for member in figure.members] == [
+        (f"retinanet/r{depth}_fpn_coco", row) for depth in (50, 101) for row in trained
+    ]
 
 
 @pytest.mark.parametrize("recipe", ["retinanet/r50_fpn_coco", "retinanet/r101_fpn_coco"])
@@ -111,3 +158,19 @@ def test_rows_of_the_losses_set_what_the_tables_vary():
     assert loss("cross-entropy without prior") == (plain, 0.5)
     star, prior = loss("FL*, gamma 4, beta 0")
     assert (star["init_args"], prior) == ({"gamma": 4.0, "beta": 0.0, "alpha": 0.25}, 0.01)
+
+
+def test_rows_of_hard_examples_set_what_table_1d_varies():
+    card, found = recipes.read_card("retinanet/r101_fpn_coco"), {}
+    for name in (name for name in card.rows if name.startswith("OHEM")):
+        network = recipes.resolve(["retinanet/r101_fpn_coco"], name).config["model"]["init_args"]["network"]
+        objective = network["init_args"]["objective"]["init_args"]
+        assert objective["class_loss"]["init_args"] == {"gamma": 0.0, "alpha": None}
+        found[name] = tuple(objective["mining"].values())
+        assert any("what divides the losses" in text for text in card.rows[name].deviations)
+    sizes = (128, 256, 512)
+    assert found == {
+        **{f"OHEM, batch {size}, NMS .7": (size, 0.7, None) for size in sizes},
+        **{f"OHEM, batch {size}, NMS .5": (size, 0.5, None) for size in sizes},
+        **{f"OHEM 1:3, batch {size}, NMS .5": (size, 0.5, 3) for size in sizes},
+    }

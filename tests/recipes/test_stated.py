@@ -13,6 +13,7 @@ from lit_vision.models.retinanet import RetinaNet
 from lit_vision.models.rpn import RPN, Balance, ProposalNetwork
 from lit_vision.models.sliding import SlidingWindows
 from lit_vision.ops.matching import Matcher
+from lit_vision.ops.mining import HardExamples
 from lit_vision.ops.roi import Pooler
 from lit_vision.ops.sampling import Sampler
 from lit_vision.ops.selection import Selection
@@ -30,6 +31,7 @@ GIVEN = {"self", "num_classes", "channels", "normalise", "weights", "weights_row
 FREE = {"metrics", "channels_last", "compile", "schedule", "leave_out", "at_once"}
 PLAIN = {
     "matcher": Matcher,
+    "mining": HardExamples,
     "sampler": Sampler,
     "selection": Selection,
     "train": Selection,

@@ -46,6 +46,22 @@ def test_identity_is_what_a_later_result_says(tmp_path):
     assert found.analysis("a b").path == folder / "analyses" / "a-b"
 
 
+def test_all_that_was_said_of_a_run_by_row(tmp_path):
+    folder = training(tmp_path, "1")
+    own = json.loads((folder / "result.json").read_text())
+    for place, row, figures in (
+        ("tests/flipped", "flipped", {"test/error": 4.0}),
+        ("analyses/time-of-it", "time of it", {"analysis/total_ms": 30.0}),
+    ):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "result.json").write_text(json.dumps(own | {"row": row, "figures": figures}))
+    assert trained.of_run(folder, "r/x", "ten crop").figures() == {
+        "ten crop": {"test/error": 5.0},
+        "flipped": {"test/error": 4.0},
+        "time of it": {"analysis/total_ms": 30.0},
+    }
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [

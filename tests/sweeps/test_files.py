@@ -40,7 +40,7 @@ HEAVY = {
     "fpn_depth": TINY_DETECTION,
     "fpn_table1": TINY_DETECTION,
     "retinanet_depth": TINY_DETECTION,
-    **{f"retinanet_table{number}": TINY_DETECTION for number in ("1a", "1b", "1c", "1e", "2", "3")},
+    **{f"retinanet_table{number}": TINY_DETECTION for number in ("1a", "1b", "1c", "1d", "1e", "2", "3")},
     "retinanet_figure7": TINY_DETECTION,
     "overfit_coco": (*test_detection_twins.CUT, "--data.only", "[10000, 10001, 10002]"),
 }

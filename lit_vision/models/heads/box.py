@@ -1,8 +1,9 @@
 """Heads of Fast R-CNN: two fully connected layers (FPN, Section 4.2), the last two of VGG-16 and ZF among them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from lit_vision.models.weights import fully_connected
@@ -11,8 +12,12 @@ from lit_vision.models.weights import fully_connected
 class RegionHead(nn.Module, ABC):
     """Class scores and class-specific box offsets of pooled regions, from one vector of each region.
 
+    With context (ResNet paper, 1512.03385, Appendix B), each whole image is pooled as one more region, and its vector
+    comes from the same layers. The outputs are computed from a region's vector with its image's behind it.
+
     Args:
         num_classes: K; background is a further class, the last one.
+        context: Whether the outputs see the whole image, too.
 
     Attributes:
         cls: Layer of the K + 1 scores.
@@ -23,25 +28,33 @@ class RegionHead(nn.Module, ABC):
     cls: nn.Linear
     box: nn.Linear
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, context: bool = False) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.context = context
 
     @abstractmethod
     def vectors(self, pooled: Tensor) -> Tensor:
         """What the outputs are computed from, [R, width], of pooled features [R, C, size, size]."""
 
-    def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pooled: Tensor, counts: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
         """Predict for pooled features [R, C, size, size].
 
+        Args:
+            pooled: Of regions; with context, those of each image end with the whole image's.
+            counts: How many are of each image, the whole one included; for a head with context.
+
         Returns:
-            Logits [R, K + 1] and offsets [R, K + 1, 4].
+            Logits [R, K + 1] and offsets [R, K + 1, 4], of regions alone.
         """
         hidden = self.vectors(pooled)
+        if self.context:
+            hidden = torch.cat([_beside_the_last(image) for image in hidden.split(list(counts))])
         return self.cls(hidden), self.box(hidden).unflatten(1, (-1, 4))
 
     def _end(self, width: int) -> None:
-        """Makes the two output layers on vectors of that width."""
+        """Makes the two output layers on vectors of that width, or on two of them."""
+        width *= 2 if self.context else 1
         self.cls = nn.Linear(width, self.num_classes + 1)
         self.box = nn.Linear(width, 4 * (self.num_classes + 1))
 
@@ -55,6 +68,11 @@ class RegionHead(nn.Module, ABC):
             nn.init.zeros_(layer.bias)
 
 
+def _beside_the_last(vectors: Tensor) -> Tensor:
+    """Each of the vectors [R + 1, width] but the last, and the last behind each: [R, 2 width]."""
+    return torch.cat([vectors[:-1], vectors[-1:].expand(len(vectors) - 1, -1)], 1)
+
+
 class BoxHead(RegionHead):
     """Two rectified fully connected layers before the outputs: of 1024 units in FPN, fc6 and fc7 in Faster R-CNN.
 
@@ -64,6 +82,7 @@ class BoxHead(RegionHead):
         num_classes: See `RegionHead`.
         width: Units of the two hidden layers: 1024, or the 4096 of VGG-16 and ZF.
         dropout: Share of their units that training leaves out; 0.5 behind both in Faster R-CNN on VOC.
+        context: See `RegionHead`.
         weights: Classifier that the two layers start from, `IMAGENET1K_V1` for torchvision's VGG-16, or a file.
 
     Raises:
@@ -78,8 +97,9 @@ class BoxHead(RegionHead):
         width: int = 1024,
         dropout: float = 0.0,
         weights: str | None = None,
+        context: bool = False,
     ) -> None:
-        super().__init__(num_classes)
+        super().__init__(num_classes, context)
         self.fc1 = nn.Linear(channels * size**2, width)
         self.fc2 = nn.Linear(width, width)
         self.relu = nn.ReLU(inplace=True)

@@ -20,13 +20,16 @@ class StageHead(RegionHead):
         backbone: Whose stages above the level are taken; what leads to it is dropped. One with ImageNet's weights
             gives the head those of its stages.
         level: That regions are pooled from, 4 in C4.
+        context: See `RegionHead`.
 
     Raises:
         InputError: The backbone has no such level or nothing above it, or the level has another number of channels.
     """
 
-    def __init__(self, channels: int, size: int, num_classes: int, backbone: Backbone, level: int = 4) -> None:
-        super().__init__(num_classes)
+    def __init__(
+        self, channels: int, size: int, num_classes: int, backbone: Backbone, level: int = 4, context: bool = False
+    ) -> None:
+        super().__init__(num_classes, context)
         self.stages = backbone.above(level)
         if channels != backbone.channels[level]:
             raise InputError(

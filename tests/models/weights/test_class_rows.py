@@ -77,7 +77,7 @@ def test_the_softmax_is_restricted_to_voc_s_classes_and_background(file):
     images = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     sizes, regions = torch.tensor([[64, 64]]), [torch.tensor([[4.0, 4, 40, 50], [0, 0, 60, 20]])]
     with torch.no_grad():
-        all_scores, few = (one.score(one.extract(images, sizes), regions)[0] for one in (coco, voc))
+        all_scores, few = (one.score(one.extract(images, sizes), regions, sizes)[0] for one in (coco, voc))
     assert isinstance(few, Scores)
     kept = all_scores.scores[:, rows[: few.scores.shape[1]]]
     background = 1 - all_scores.scores[:, :80].sum(1, keepdim=True)
