@@ -10,35 +10,13 @@ import sys
 from pathlib import Path
 
 import lightning as L
-import torch
 
 from lit_vision import build
 from lit_vision.experiment import yamlio
 from lit_vision.metrics import bootstrap
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.voc import VocAP
-from lit_vision.types import Detections
-
-
-def read(path, category_ids):
-    """Detections by image id from a file in COCO's result format."""
-    found = {}
-    for entry in json.loads(path.read_text()):
-        x, y, width, height = entry["bbox"]
-        found.setdefault(entry["image_id"], []).append(
-            ([x, y, x + width, y + height], entry["score"], category_ids.index(entry["category_id"]))
-        )
-    return {
-        image: Detections(*(torch.tensor(values) for values in zip(*entries, strict=True)))
-        for image, entries in found.items()
-    }
-
-
-def of_run(folder, targets, category_ids):
-    """The detections of a finished run or test, image by image."""
-    found = read(folder / "detections_test.json", category_ids)
-    nothing = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
-    return [found.get(int(target.image_id), nothing) for target in targets]
+from lit_vision.session import resampling
 
 
 def plain(estimate, class_names):
@@ -53,7 +31,7 @@ def main(folder, base=None):
     data.setup()
     split = data.splits[data.test_split]
     targets = [split.target(index) for index in range(len(split))]
-    runs = [of_run(each, targets, data.category_ids) for each in (base, folder) if each]
+    runs = [resampling.of_run(each, targets, data.category_ids) for each in (base, folder) if each]
     estimates = bootstrap.differences if base else bootstrap.intervals
     result = {"images": len(targets), "classes": data.class_names}
     for kind in (CocoAP, VocAP):

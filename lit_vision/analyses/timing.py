@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -63,7 +63,8 @@ class Timing(Analysis):
             laps = [of_image(network, subject.prepare, image) for image in self._first(subject)][self.warmup :]
         if not laps:
             raise InputError(f"analysis Timing: the test split has no more than {self.warmup} images; lower warmup")
-        return Findings(*_summary({part: 1000 * np.array([lap[part] for lap in laps]) for part in laps[0]}))
+        arrays = {part: 1000 * np.array([lap[part] for lap in laps]) for part in laps[0]}
+        return Findings(summary({part: float(values.mean()) for part, values in arrays.items()}), arrays)
 
     def _first(self, subject: Subject) -> Iterator[Tensor]:
         for image, _ in zip(subject.decoded(), range(self.warmup + self.images), strict=False):
@@ -118,10 +119,14 @@ def clock(work: Tensor) -> float:
     return time.perf_counter()
 
 
-def _summary(laps: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Figures and arrays of laps in milliseconds, [images] of each part."""
-    figures = {f"{part}_ms": float(values.mean()) for part, values in laps.items()}
-    figures["rate"] = 1000 / figures["total_ms"]
-    if "proposal" in laps:
-        figures["proposal_share"] = 100 * figures["proposal_ms"] / figures["total_ms"]
-    return figures, laps
+def summary(means: Mapping[str, float]) -> dict[str, float]:
+    """Figures: milliseconds of each part, images in a second, and the proposals' part of the total in percent.
+
+    Args:
+        means: Milliseconds by part, `total` among them.
+    """
+    figures = {f"{part}_ms": mean for part, mean in means.items()}
+    figures["rate"] = 1000 / means["total"]
+    if "proposal" in means:
+        figures["proposal_share"] = 100 * means["proposal"] / means["total"]
+    return figures

@@ -11,12 +11,14 @@ from typing import Any, Literal
 from lit_vision import files as plain_files
 from lit_vision import nearest
 from lit_vision.errors import InputError
-from lit_vision.experiment import contrasts, figures, recipes, typed, yamlio
+from lit_vision.experiment import contrasts, evidence, figures, recipes, typed, yamlio
 from lit_vision.experiment.card import Row
+from lit_vision.experiment.evidence import PAIRS, Evidence
 from lit_vision.experiment.paired import Direction
 
 _NAME = re.compile(r"(C\d{2,})-[\w-]+")
 _KEY = "claim"
+_BEYOND = "beyond.yaml"
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Claim:
         where: Table, figure or section that claims it.
         pairing: What the arms of a pair share.
         tune: How each arm gets its learning rate; as the recipe has it when left out.
+        evidence: What decides; the paired differences when left out.
+        told: Further figures that stand beside the verdict and decide nothing.
         id: `C00`, from the file's name.
         source: The file.
     """
@@ -115,13 +119,17 @@ class Claim:
     where: str = ""
     pairing: Literal["seed"] = "seed"
     tune: Tune | None = None
+    evidence: Evidence = PAIRS
+    told: list[str] = field(default_factory=list)
     id: str = ""
     source: str = ""
 
     @property
     def content(self) -> dict[str, Any]:
-        """Everything that is fixed, as plain values."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in ("id", "source")}
+        """Everything that is fixed, as plain values; without keys that came later and that the file leaves out."""
+        unsaid = {"evidence": dataclasses.asdict(PAIRS), "told": []}
+        named = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("id", "source")}
+        return {key: value for key, value in named.items() if key not in unsaid or value != unsaid[key]}
 
     @property
     def digest(self) -> str:
@@ -136,6 +144,23 @@ class Claim:
         return f"{self.difference} {self.direction} {self.margin:g}"
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """What a paper says and no trial of this scale can decide.
+
+    Attributes:
+        paper: arXiv identifier.
+        where: Table, figure or section.
+        text: What it says, with its figures.
+        because: Why not.
+    """
+
+    paper: str
+    where: str
+    text: str
+    because: str
+
+
 def folder() -> Path:
     """Where the suite's claims are."""
     return recipes.folder() / recipes.CLAIMS
@@ -143,7 +168,14 @@ def folder() -> Path:
 
 def files() -> list[Path]:
     """The suite's claim files, in order."""
-    return sorted(folder().glob("*.yaml"))
+    return sorted(path for path in folder().glob("*.yaml") if path.name != _BEYOND)
+
+
+def beyond() -> list[Beyond]:
+    """What cannot be decided at this scale."""
+    file = folder() / _BEYOND
+    found: dict[str, list[Beyond]] = typed.build(dict[str, list[Beyond]], yamlio.load(file), "", str(file))
+    return found["beyond"]
 
 
 def every() -> list[Claim]:
@@ -220,6 +252,7 @@ def _check(claim: Claim, where: str) -> None:
     for name, arm in claim.arms.items():
         _check_arm(claim, name, arm, f"{where}.arms.{name}")
     contrasts.check(claim.difference, claim.arms, f"{where}.difference")
+    evidence.check(claim.evidence, claim.metric, claim.difference, claim.margin, where)
     if claim.direction == "within" and claim.margin <= 0:
         raise InputError(f"{where}.margin: an equivalence needs a positive margin, got {claim.margin:g}")
     if not claim.seeds or len(set(claim.seeds)) < len(claim.seeds):
@@ -251,7 +284,8 @@ def _check_arm(claim: Claim, name: str, arm: Arm, where: str) -> None:
     if not name.isidentifier():
         raise InputError(f"{where}: an arm's name stands in an expression; use letters, digits and _ only")
     row, card = row_of(arm, where), recipes.read_card(arm.recipe)
-    figures.check(claim.metric, f"{claim.source}: {_KEY}.metric", card.figures)
+    for key, metric in [("metric", claim.metric), *(("told", one) for one in claim.told)]:
+        figures.check(metric, f"{claim.source}: {_KEY}.{key}", card.figures)
     entry = card.row(row, f"{where}: {arm.recipe}") if row else Row()
     if entry.quoted or not (entry.trains or entry.weights_of):
         raise InputError(f"{where}: row {row!r} of {arm.recipe} is of no single training; name one that is")

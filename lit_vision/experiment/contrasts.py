@@ -47,6 +47,19 @@ def value(expr: str, figures: Mapping[str, float]) -> float:
     return _value(_parse(expr, "expression"), figures)
 
 
+def names(expr: str) -> list[str]:
+    """The names of an expression that `check` let pass, in the order in which they first stand there."""
+    return list(dict.fromkeys(_names(_parse(expr, "expression"), expr, "expression")))
+
+
+def is_difference_of_two(expr: str) -> bool:
+    """Whether an expression is one name minus another."""
+    match _parse(expr, "expression"):
+        case ast.BinOp(left=ast.Name(), op=ast.Sub(), right=ast.Name()):
+            return True
+    return False
+
+
 def _parse(expr: str, source: str) -> ast.expr:
     try:
         return ast.parse(expr.strip(), mode="eval").body

@@ -16,9 +16,16 @@ def evidence() -> Evidence:
 
 
 def of(evidence: Evidence, recipe: str, row: str) -> list[str]:
-    """Names of a row's marks that have not expired; a decided claim with its verdict."""
+    """Names of a row's marks that have not expired; claims with their verdicts."""
     found = {name: mark for name, mark in evidence.get(recipe, {}).get(row, {}).items() if "expired" not in mark}
-    return [f"claim ({_summed(mark['basis'])})" if name == "claim" else name for name, mark in found.items()]
+    return [told for name, mark in found.items() for told in _told(name, mark["basis"])]
+
+
+def _told(name: str, basis: Any) -> list[str]:
+    """`claim (2 of 3 hold)` of relations between full tables, `claim C00 (holds)` of trials, else the name."""
+    if name == "trial":
+        return [f"claim {claim} ({verdict})" for claim, verdict in basis.items()]
+    return [f"claim ({_summed(basis)})" if name == "claim" else name]
 
 
 def _summed(verdicts: dict[str, str]) -> str:

@@ -35,10 +35,11 @@ class Judgement:
 
     Attributes:
         word: The verdict.
-        pairs: Number of paired differences.
-        mean: Their mean; None without pairs.
-        sd: Their standard deviation; None with fewer than two.
-        interval: 95 % interval of the mean (Student's t); None with fewer than two.
+        pairs: Number of paired differences; of runs of each arm, where runs are counted; of rounds.
+        mean: Their mean; None without pairs. The difference itself where it is one of shares or of medians.
+        sd: Their standard deviation; None with fewer than two, and where nothing is averaged.
+        interval: 95 % interval of the mean (Student's t; `counts` and `resampled` have others); None with fewer than
+            two.
         p: Two-sided p value of the paired t test that the difference is the margin; for `within`, twice the larger of
             the two one-sided ones, so that it is below 0.05 exactly where the interval lies inside the margins.
         needed: Pairs in all that should decide it; None where it is decided, and where more than `MOST_PAIRS` are.
@@ -72,7 +73,7 @@ def judge(differences: Sequence[float], direction: Direction, margin: float) -> 
     mean, sd = statistics.fmean(differences), statistics.stdev(differences)
     half = intervals.half_width(differences)
     interval = (mean - half, mean + half)
-    word = _within(interval, margin) if direction == "within" else _beyond(interval, direction, margin)
+    word = word_of(interval, direction, margin)
     few = n < FEWEST_PAIRS and abs(margin) <= CLEAR * sd
     needed = None
     if few or word is Word.UNDECIDED:
@@ -80,6 +81,17 @@ def judge(differences: Sequence[float], direction: Direction, margin: float) -> 
         formula = pairs_needed(sd, abs(mean - edge))
         word, needed = Word.UNDECIDED, formula and max(formula, FEWEST_PAIRS if few else n + 1)
     return Judgement(word, n, mean, sd, interval, _p(mean, sd / n**0.5, n, direction, margin), needed)
+
+
+def word_of(interval: tuple[float, float], direction: Direction, margin: float) -> Word:
+    """The verdict that an interval gives; see `judge`.
+
+    Args:
+        interval: Of the difference.
+        direction: Side of the margin that is claimed.
+        margin: In the figure's unit.
+    """
+    return _within(interval, margin) if direction == "within" else _beyond(interval, direction, margin)
 
 
 def _beyond(interval: tuple[float, float], direction: Direction, margin: float) -> Word:

@@ -115,6 +115,31 @@ def differences(
     return _estimates(difference, len(targets), drawing)
 
 
+def samples(
+    metric: Callable[[], ClassMetric],
+    found: Sequence[Detections],
+    targets: Sequence[Target],
+    drawing: Drawing = DRAWING,
+) -> dict[str, Floats]:
+    """The mean figure in each sample of `intervals`, in percent, [S] by name.
+
+    With one seed, the samples of several networks on the same images hold the same images, one by one.
+
+    Args:
+        metric: See `intervals`, as the others.
+        found: Detections of N images in original pixels.
+        targets: The truth of the same images.
+        drawing: How images are drawn.
+
+    Raises:
+        InputError: See `intervals`.
+    """
+    _check(len(targets), drawing)
+    figures = _figures(metric, found, targets)
+    chunks = [figures(times) for times in _draw(len(targets), drawing)]
+    return {name: np.concatenate([chunk[name][:, 0] for chunk in chunks]) for name in chunks[0]}
+
+
 def _figures(metric: Callable[[], ClassMetric], found: Sequence[Detections], targets: Sequence[Target]) -> Figures:
     """Matches the images once."""
     measured = metric()

@@ -3,16 +3,22 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lit_vision.report import claims_page
+from lit_vision.report import claim_section
 from lit_vision.runs.claim_verdicts import Judged
 
 
 def draw(one: Judged) -> Figure:
     """Pairs above, one line per seed; their mean with its 95 % interval below; the margin as a dashed line.
 
+    Where runs are counted, their figures stand there instead, one line per arm, and the level that they should reach.
+
     Args:
         one: A claim with at least one pair.
     """
+    return _counted(one) if one.claim.evidence.successes else _paired(one)
+
+
+def _paired(one: Judged) -> Figure:
     seeds, values = list(one.differences), list(one.differences.values())
     figure = Figure(figsize=(6.4, 1.4 + 0.22 * len(seeds)), layout="constrained")
     axes = figure.subplots()
@@ -23,9 +29,34 @@ def draw(one: Judged) -> Figure:
     axes.set_yticks([*places, 0], [*(f"seed {seed}" for seed in seeds), "mean"])
     axes.set_ylim(-0.7, len(seeds) + 0.7)
     axes.set_xlabel(f"{one.claim.difference}   ({one.claim.metric})")
-    axes.set_title(f"{one.claim.id}: {one.claim.statement}: {claims_page.told(one)}", fontsize="medium")
-    axes.grid(axis="x", alpha=0.3)
+    _entitle(axes, one)
     return figure
+
+
+def _counted(one: Judged) -> Figure:
+    successes = one.claim.evidence.successes
+    assert successes is not None
+    arms = list(one.claim.arms)
+    figure = Figure(figsize=(6.4, 1.6 + 0.3 * len(arms)), layout="constrained")
+    axes = figure.subplots()
+    for place, arm in enumerate(reversed(arms)):
+        values = [figure for figures in one.figures.values() if (figure := figures.get(arm)) is not None]
+        axes.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.6)
+    level = successes.below if successes.below is not None else successes.above
+    assert level is not None
+    low, high = axes.get_xlim()
+    axes.axvline(level, color="grey", linestyle="--", linewidth=1)
+    axes.axvspan(*((min(low, level), level) if successes.below is not None else (level, max(high, level))), alpha=0.12)
+    axes.set_yticks(range(len(arms)), list(reversed(arms)))
+    axes.set_ylim(-0.7, len(arms) - 0.3)
+    axes.set_xlabel(f"{one.claim.metric}; a run succeeds {successes.told()}")
+    _entitle(axes, one)
+    return figure
+
+
+def _entitle(axes: Axes, one: Judged) -> None:
+    axes.set_title(f"{one.claim.id}: {one.claim.statement}: {claim_section.told(one)}", fontsize="medium")
+    axes.grid(axis="x", alpha=0.3)
 
 
 def _mean(axes: Axes, one: Judged) -> None:

@@ -3,6 +3,7 @@
 runs/claims/<id>/
     claim.json             the claim as it was when its first run began
     <arm>/<seed>/          ordinary run folders
+        drawn.json         by figure, its values in resampled images, or round by round
     <arm>/tune/<value>/    the trials of a grid, where the claim has one
 """
 
@@ -10,7 +11,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from lit_vision.errors import InputError
 from lit_vision.experiment import compose, recipes, typed, yamlio
 from lit_vision.experiment.claims import Claim
 from lit_vision.runs import folder as runs
-from lit_vision.runs import results, versions
+from lit_vision.runs import plain_json, results, versions
 from lit_vision.runs.folder import ANALYSES, TESTS, RunFolder
 
 ROOT = runs.ROOT / "claims"
 NOTE = "claim.json"
 TUNE = "tune"
+DRAWN = "drawn.json"
+OPTIONAL = ("also", "drawn")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Line:
         code: Version of the suite.
         data: Name and fingerprint.
         duration_s: Seconds of all pieces together.
+        also: The claim's figures that are told beside.
+        drawn: By figure, its values in resampled images, or round by round; empty for other kinds of evidence.
     """
 
     claim: str
@@ -58,6 +63,12 @@ class Line:
     code: str | None
     data: dict[str, Any]
     duration_s: float | None
+    also: dict[str, float | None] = field(default_factory=dict)
+    drawn: dict[str, list[float]] = field(default_factory=dict)
+
+    def value(self, metric: str) -> float | None:
+        """One of its figures."""
+        return self.figure if metric == self.metric else self.also.get(metric)
 
 
 def training(claim: Claim, arm: str, seed: int, root: Path = ROOT) -> RunFolder:
@@ -131,10 +142,10 @@ def lines(claim: Claim, root: Path = ROOT) -> list[Line]:
 
 
 def _line(claim: Claim, digest: str, arm: str, seed: int, root: Path) -> Line | None:
-    file = place(claim, arm, seed, root).result
-    if not file.is_file():
+    folder = place(claim, arm, seed, root)
+    if not folder.finished or not _drawn_if_due(claim, folder):
         return None
-    result = results.read(file)
+    result = results.read(folder.result)
     return Line(
         claim=claim.id,
         digest=digest,
@@ -148,7 +159,40 @@ def _line(claim: Claim, digest: str, arm: str, seed: int, root: Path) -> Line | 
         code=result.code,
         data=result.data,
         duration_s=result.duration_s,
+        also={metric: result.figures.get(metric) for metric in claim.told},
+        drawn=drawn(folder),
     )
+
+
+def finished(claim: Claim, arm: str, seed: int, root: Path = ROOT) -> bool:
+    """Whether an arm and seed has all that the claim needs of it."""
+    folder = place(claim, arm, seed, root)
+    return folder.finished and _drawn_if_due(claim, folder)
+
+
+def note_drawn(folder: RunFolder, values: dict[str, list[float]]) -> None:
+    """Notes figures sample by sample, or round by round, beside a result."""
+    runs.write_json(folder.path / DRAWN, values)
+
+
+def drawn(folder: RunFolder) -> dict[str, list[float]]:
+    """What `note_drawn` noted; empty where it noted nothing.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    file = folder.path / DRAWN
+    if not file.is_file():
+        return {}
+    content = plain_json.read(file, "remove it, and `lit-vision claims run` draws again")
+    found: dict[str, list[float]] = typed.build(dict[str, list[float]], content, "", str(file))
+    return found
+
+
+def _drawn_if_due(claim: Claim, folder: RunFolder) -> bool:
+    """Whether what the kind of evidence draws lies beside the result; a run that was looked at before lacks it."""
+    needs = claim.evidence.images or claim.evidence.rounds
+    return not needs or (folder.path / DRAWN).is_file()
 
 
 def _configuration(folder: RunFolder) -> str:
@@ -173,5 +217,7 @@ def read(file: Path) -> list[Line]:
 
 
 def dump(kept: Iterable[Line]) -> str:
-    """Lines as text that `read` takes back."""
-    return "".join(json.dumps(dataclasses.asdict(line), ensure_ascii=False) + "\n" for line in kept)
+    """Lines as text that `read` takes back; what a kind of evidence does not have is left out."""
+    contents = (dataclasses.asdict(line) for line in kept)
+    told = ({key: value for key, value in content.items() if key not in OPTIONAL or value} for content in contents)
+    return "".join(json.dumps(content, ensure_ascii=False) + "\n" for content in told)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from lit_vision.experiment import claims, contrasts, paired
+from lit_vision.experiment import claims, contrasts, counts, paired, resampled
 from lit_vision.experiment.claims import Claim
 from lit_vision.experiment.paired import Judgement
 from lit_vision.runs.claim_runs import Line
@@ -21,6 +21,7 @@ class Judged:
         differences: The claim's expression, for each seed of which all arms have a figure.
         lines: The runs that count.
         remarks: What a reader must know beside the verdict.
+        told: The same of each figure that decides nothing; its word is not shown.
     """
 
     claim: Claim
@@ -29,6 +30,7 @@ class Judged:
     differences: Mapping[int, float]
     lines: list[Line] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    told: Mapping[str, Judgement] = field(default_factory=dict)
 
 
 def judge(claim: Claim, found: Iterable[Line]) -> Judged:
@@ -40,13 +42,62 @@ def judge(claim: Claim, found: Iterable[Line]) -> Judged:
     """
     own = [line for line in found if line.claim == claim.id]
     counted = [line for line in own if line.digest == claim.digest]
-    figures: dict[int, dict[str, float | None]] = {}
-    for line in counted:
-        figures.setdefault(line.seed, {})[line.arm] = line.figure
+    figures = by_seed(counted, claim.metric)
     differences = dict(_differences(claim, figures))
-    verdict = paired.judge(list(differences.values()), claim.direction, claim.margin)
     remarks = list(_remarks(claim, own, figures, differences))
-    return Judged(claim, verdict, figures, differences, counted, remarks)
+    told = {metric: _judgement(claim, metric, counted) for metric in claim.told}
+    return Judged(
+        claim, _judgement(claim, claim.metric, counted), figures, differences, counted, remarks, told if counted else {}
+    )
+
+
+def by_seed(lines: Iterable[Line], metric: str) -> dict[int, dict[str, float | None]]:
+    """A figure by arm, for each seed that ran."""
+    figures: dict[int, dict[str, float | None]] = {}
+    for line in lines:
+        figures.setdefault(line.seed, {})[line.arm] = line.value(metric)
+    return figures
+
+
+def successes(claim: Claim, figures: Mapping[int, Mapping[str, float | None]]) -> dict[str, tuple[int, int]]:
+    """Successes and runs of each arm, where the claim counts them."""
+    counted = claim.evidence.successes
+    found = {}
+    for arm in claim.arms if counted else ():
+        of_arm = [of_seed[arm] for of_seed in figures.values() if arm in of_seed]
+        found[arm] = (sum(map(counted.reached, of_arm)) if counted else 0, len(of_arm))
+    return found
+
+
+def _judgement(claim: Claim, metric: str, lines: list[Line]) -> Judgement:
+    """By the claim's kind of evidence."""
+    figures = by_seed(lines, metric)
+    differences = dict(_differences(claim, figures))
+    if claim.evidence.successes and metric == claim.metric:
+        first, second = contrasts.names(claim.difference)
+        counted = successes(claim, figures)
+        return counts.judge(counted[first], counted[second], claim.direction)
+    if (claim.evidence.images or claim.evidence.rounds) and differences:
+        drawn = [{line.arm: line.drawn.get(metric, []) for line in lines if line.seed == seed} for seed in differences]
+        if all(values for of_arm in drawn for values in of_arm.values()):
+            return _resampled(claim, figures, drawn, list(differences))
+    return paired.judge(list(differences.values()), claim.direction, claim.margin)
+
+
+def _resampled(
+    claim: Claim,
+    figures: Mapping[int, Mapping[str, float | None]],
+    drawn: list[dict[str, list[float]]],
+    seeds: list[int],
+) -> Judgement:
+    """Over the images, of the mean over seeds; over the rounds of all sittings together."""
+    if claim.evidence.images:
+        known = [{arm: figure or 0.0 for arm, figure in figures[seed].items()} for seed in seeds]
+        value, samples = resampled.over_images(claim.difference, known, drawn)
+        return resampled.judge(value, samples, len(seeds), claim.direction, claim.margin)
+    laps = {arm: [lap for of_arm in drawn for lap in of_arm[arm]] for arm in claim.arms}
+    value, samples = resampled.over_rounds(claim.difference, laps)
+    return resampled.judge(value, samples, len(next(iter(laps.values()))), claim.direction, claim.margin)
 
 
 def _differences(claim: Claim, figures: Mapping[int, Mapping[str, float | None]]) -> Iterator[tuple[int, float]]:
@@ -88,11 +139,10 @@ def corrected(judged: Iterable[Judged]) -> dict[str, float]:
     return paired.holm({one.claim.id: one.judgement.p for one in judged if one.judgement.p is not None})
 
 
-def marks(judged: Iterable[Judged]) -> dict[tuple[str, str | None], list[str]]:
-    """The claims that name a recipe's row, each with its verdict: `C00 holds`, by recipe and row."""
-    found: dict[tuple[str, str | None], list[str]] = {}
+def by_row(judged: Iterable[Judged]) -> dict[tuple[str, str | None], dict[str, str]]:
+    """The claims that name a recipe's row, each with its verdict: `{"C00": "holds"}`, by recipe and row."""
+    found: dict[tuple[str, str | None], dict[str, str]] = {}
     for one in judged:
-        places = dict.fromkeys((arm.recipe, claims.row_of(arm)) for arm in one.claim.arms.values())
-        for place_of_row in places:
-            found.setdefault(place_of_row, []).append(f"{one.claim.id} {one.judgement.word}")
+        for arm in one.claim.arms.values():
+            found.setdefault((arm.recipe, claims.row_of(arm)), {})[one.claim.id] = str(one.judgement.word)
     return found

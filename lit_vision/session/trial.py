@@ -13,6 +13,7 @@ from lit_vision import launch
 from lit_vision.errors import InputError
 from lit_vision.experiment import claims, compose, figures, recipes
 from lit_vision.experiment.claims import Arm, Claim, Tune
+from lit_vision.experiment.evidence import Rounds
 from lit_vision.runs import claim_runs
 from lit_vision.runs import folder as runs
 from lit_vision.runs.folder import RunFolder
@@ -57,15 +58,44 @@ def run(claim: Claim, seeds: Sequence[int], machine: Machine, root: Path = claim
     for arm in claim.arms:
         _refuse_other(claim, arm, machine)
     claim_runs.begin(claim, root)
+    if claim.evidence.rounds:
+        for seed in seeds:
+            _measure(claim, claim.evidence.rounds, seed, machine, root)
+        return 0
     trains = sorted(claim.arms, key=lambda name: bool(claim.arms[name].on))  # weights come before looks at them
     return next((code for seed in seeds for arm in trains if (code := _arm(claim, arm, seed, machine, root))), 0)
 
 
 def _arm(claim: Claim, arm: str, seed: int, machine: Machine, root: Path) -> int:
+    """One arm of one pair with what its kind of evidence draws."""
+    place = claim_runs.place(claim, arm, seed, root)
+    code = 0 if place.finished else _run_arm(claim, arm, seed, machine, root)
+    if not code and claim.evidence.images and not claim_runs.finished(claim, arm, seed, root):
+        from lit_vision.session import resampling
+
+        resampling.note(place, claim.metric, claim.evidence.images.samples)
+    return code
+
+
+def _measure(claim: Claim, rounds: Rounds, seed: int, machine: Machine, root: Path) -> None:
+    """All arms of one sitting in turn."""
+    if all(claim_runs.finished(claim, arm, seed, root) for arm in claim.arms):
+        return
+    from lit_vision.session import quiet
+    from lit_vision.session import rounds as interleaved
+
+    quiet.calm()
+    arms = {}
+    for name, entry in claim.arms.items():
+        options = [*entry.set.items(), *machine.options, ("seed_everything", seed), ("trainer.logger", False)]
+        asked = Request("test", [entry.recipe, *machine.overlays], entry.row or None, options=options)
+        arms[name] = interleaved.build(request.resolve(asked), claim_runs.place(claim, name, seed, root))
+    interleaved.measure(arms, rounds, seed)
+
+
+def _run_arm(claim: Claim, arm: str, seed: int, machine: Machine, root: Path) -> int:
     """One arm of one pair; first its grid, where it has one."""
     entry, place = claim.arms[arm], claim_runs.place(claim, arm, seed, root)
-    if place.finished:
-        return 0
     if entry.shared:
         return _lent(claim, entry, seed, machine, root)
     if entry.on:

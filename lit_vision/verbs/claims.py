@@ -24,7 +24,8 @@ def run(argv: Sequence[str]) -> int:
     arguments, options = _read(argv)
     if arguments.action == "ls":
         family = _judged(claims.every(), None)
-        page = Document("Claims", sections=[Section("Fixed beforehand", grids=[claims_page.listing(family)])])
+        fixed = Section("Fixed beforehand", grids=[claims_page.listing(family)])
+        page = Document("Claims", sections=[fixed, claims_page.beyond()])
         print(markdown.render(page), end="")
         return 0
     chosen = _chosen(arguments)

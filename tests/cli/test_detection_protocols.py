@@ -13,7 +13,7 @@ from lit_vision.protocols.ensemble import BoxUnion, RegionMean
 from lit_vision.protocols.refined import Refined
 from lit_vision.protocols.voted import Voted
 
-RECIPE = ("--config", "quickstart/digit_regions")
+RECIPE = ("--config", "quickstart/digit_refinement")
 # Everything that is found stays, however unsure: one step teaches nothing.
 ALL = ("--model.network.regions.selection.score", "0.0", "--model.network.regions.selection.limit", "20")
 SCENES = (
@@ -53,7 +53,7 @@ def wanted(protocol, *networks):
 
 
 def only(row):
-    (folder,) = Path("runs/quickstart/digit_regions", row).iterdir()
+    (folder,) = Path("runs/quickstart/digit_refinement", row).iterdir()
     return folder
 
 

@@ -1,9 +1,10 @@
 import copy
+import itertools
 
 import pytest
 
 from lit_vision.errors import InputError
-from lit_vision.experiment import claims, recipes, yamlio
+from lit_vision.experiment import claims, compose, exhibits, names, recipes, yamlio
 
 SHORT = {"trainer.max_steps": 2}
 CONTENT = {
@@ -166,17 +167,131 @@ def test_a_claim_is_found_by_id_and_by_file(tmp_path):
     file = tmp_path / "C92-a.yaml"
     file.write_text(yamlio.dump({"claim": CONTENT}))
     assert claims.find(str(file)).id == "C92"
-    with pytest.raises(InputError, match=r"no file and no claim 'C0'; did you mean 'C0\d'"):
+    with pytest.raises(InputError, match=r"no file and no claim 'C0'; did you mean 'C\d+'"):
         claims.find("C0")
     file.rename(tmp_path / "a.yaml")
     with pytest.raises(InputError, match=r"a claim's file has a name as C01-degradation.yaml"):
         claims.find(str(tmp_path / "a.yaml"))
 
 
-def test_the_suite_s_claims_have_numbers_of_their_own_and_settings_that_resolve():
-    every = claims.every()
-    assert len({claim.id for claim in every}) == len(every)
-    for claim in every:
-        for arm in claim.arms.values():
-            experiment = recipes.resolve([arm.recipe], arm.row or None, list(arm.set.items()))
-            assert not [key for key in experiment.changed if not key.startswith(tuple(arm.set))], claim.id
+EVERY = claims.every()
+
+
+def settings(arm):
+    """Keys that an arm and its row set, with their values."""
+    row = recipes.read_card(arm.recipe).rows.get(claims.row_of(arm))
+    return (row.set if row else {}) | arm.set
+
+
+def test_the_suite_s_claims_have_numbers_of_their_own():
+    assert len({claim.id for claim in EVERY}) == len(EVERY)
+
+
+@pytest.mark.parametrize("claim", EVERY, ids=lambda claim: claim.id)
+def test_the_arms_of_a_claim_resolve_and_differ_in_nothing_but_what_they_set(claim):
+    trains = [arm for arm in claim.arms.values() if arm.trains]
+    found = [recipes.resolve([arm.recipe], arm.row or None, list(arm.set.items())) for arm in trains]
+    for arm, experiment in zip(trains, found, strict=True):
+        assert not [key for key in experiment.changed if not key.startswith(tuple(arm.set))]
+        names.names(experiment)
+    for (one, first), (other, second) in itertools.combinations(zip(trains, found, strict=True), 2):
+        if one.recipe == other.recipe:
+            here, there = settings(one), settings(other)
+            apart = [key for key in here.keys() | there.keys() if here.get(key) != there.get(key)]
+            differing = compose.differing(first.config, second.config)
+            assert not [key for key in differing if not key.startswith((*apart, "stages"))]
+            assert differing or claims.row_of(one) != claims.row_of(other)  # rows may end after an earlier stage
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claim in EVERY if claim.evidence.rounds is None], ids=lambda claim: claim.id
+)
+def test_looks_at_weights_are_at_runs_of_their_row(claim):
+    for arm in claim.arms.values():
+        home, _, name = arm.on.rpartition("/")
+        if name and not arm.trains:
+            trained = (claims.lender(claim, arm) if home else claim).arms[name]
+            row = recipes.read_card(arm.recipe).rows[arm.row]
+            assert (row.parent[0] or arm.recipe, row.parent[1]) == (trained.recipe, claims.row_of(trained))
+
+
+def test_what_cannot_be_decided_is_listed_as_data():
+    listed = claims.beyond()
+    assert [(one.paper, one.where) for one in listed] == [
+        ("1512.03385", "Table 6"),
+        ("1512.03385", "Table 3"),
+        ("1708.02002", "Table 1b"),
+        ("1506.01497", "Table 9"),
+    ]
+    printed = exhibits.papers()
+    assert all(one.where in printed[one.paper].exhibits for one in listed)
+
+
+def test_kinds_of_evidence_are_read():
+    counted = parsed(evidence={"successes": {"below": 2}}, margin=0)
+    assert counted.evidence.successes.reached(1.9)
+    assert not counted.evidence.successes.reached(2.0)
+    assert not counted.evidence.successes.reached(None)
+    assert counted.evidence.successes.told() == "below 2"
+    above = parsed(evidence={"successes": {"above": 90}}, margin=0).evidence.successes
+    assert (above.reached(91.0), above.reached(89.0), above.told()) == (True, False, "above 90")
+
+
+def test_a_claim_that_names_no_kind_is_what_it_was_before_there_were_kinds():
+    assert {"evidence", "told"}.isdisjoint(parsed().content)
+    assert {"evidence", "told"} <= set(
+        parsed(evidence={"successes": {"below": 2}}, margin=0, told=["test/loss"]).content
+    )
+
+
+ROUNDS = {"count": 30, "warmup": 2, "work": "train", "batch": 2, "size": [8, 8]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"evidence": {"fisher": {}}},
+            "C90-a.yaml: claim.evidence has no key 'fisher'; choose from: images, rounds, successes",
+        ),
+        (
+            {"evidence": {"successes": {"below": 2}, "images": {}}},
+            "claim.evidence should name one kind, got successes, images; drop all but one",
+        ),
+        (
+            {"evidence": {"successes": {}}, "margin": 0},
+            "claim.evidence.successes should say either below or above which figure a run succeeds",
+        ),
+        (
+            {"evidence": {"successes": {"below": 2}}},
+            "claim: Fisher's test compares the successes of two arms; write difference: a - b, and margin: 0",
+        ),
+        (
+            {"evidence": {"successes": {"below": 2}}, "margin": 0, "difference": "a / b"},
+            "claim: Fisher's test compares the successes of two arms",
+        ),
+        (
+            {"evidence": {"images": {}}},
+            "claim.metric: images can be resampled for test/ap, test/ap50, test/map, not for 'test/error'",
+        ),
+        ({"evidence": {"images": {"samples": 9}}, "metric": "test/ap50"}, "images.samples is 9; draw at least 100"),
+        ({"evidence": {"rounds": ROUNDS}}, "claim.metric: rounds measure analysis/…, got 'test/error'"),
+        (
+            {"evidence": {"rounds": ROUNDS | {"count": 3}}, "metric": "analysis/ms"},
+            "claim.evidence.rounds: count is 3, warmup 2 and batch 2; they must be at least 5, 0 and 1",
+        ),
+        (
+            {"evidence": {"rounds": ROUNDS | {"size": [8]}}, "metric": "analysis/ms"},
+            "claim.evidence.rounds.size should be height and width, got [8]",
+        ),
+        (
+            {"evidence": {"rounds": ROUNDS | {"work": "test"}}, "metric": "analysis/ms"},
+            "claim.evidence.rounds.work should be one of train, detect, got 'test'",
+        ),
+        ({"told": ["test/eror"]}, "C90-a.yaml: claim.told: nothing logs 'test/eror'; did you mean 'test/error'?"),
+    ],
+)
+def test_messages_about_evidence(changes, message):
+    with pytest.raises(InputError) as refused:
+        parsed(**changes)
+    assert message in str(refused.value)

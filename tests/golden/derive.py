@@ -14,8 +14,10 @@ import sys
 from pathlib import Path
 
 from lit_vision.experiment import card as cards
+from lit_vision.experiment import claims as fixed
 from lit_vision.experiment import compose, recipes, relations, verdicts
-from lit_vision.runs import versions
+from lit_vision.experiment.paired import Word
+from lit_vision.runs import claim_runs, claim_verdicts, versions
 from lit_vision.session import shapes
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +53,7 @@ CANNOT_SHOW = {
     ("model.network.init",): "thirty layers pass no signal on by Xavier, whichever fan it has",
 }
 
-FROM_RESULTS = ("scored", "claim", "full")
+FROM_RESULTS = ("scored", "claim", "trial", "full")
 
 
 def rows():
@@ -68,7 +70,7 @@ def marks():
     """What each mark of each row stands on: {recipe: {row: {mark: basis}}}."""
     counted, trained = read(ROWS), read(LOSSES)
     entries, networks = results(), parity()
-    claims = decided(entries)
+    claims, trials = decided(entries), tried()
     found = {}
     for recipe, card, row, entry in recipes.every_row():
         printed = entry.claim if entry.value is None else entry.value
@@ -81,6 +83,8 @@ def marks():
             here["parity"] = public
         whole = [e for e in entries if (e["recipe"], e["row"]) == (recipe, row) and not e["changed"]]
         here |= of_results(entry, whole, claims.get((recipe, row)))
+        if (recipe, row) in trials:
+            here["trial"] = trials[recipe, row]
         found.setdefault(recipe, {})[row] = here
     return found
 
@@ -181,6 +185,13 @@ def decided(entries):
                     row = (reference.recipe or recipe, reference.row)
                     found.setdefault(row, {})[relation.id] = judged.told(bool(changed))
     return found
+
+
+def tried():
+    """Verdicts of claims by row that one of their arms is; those without a run have none."""
+    kept = claim_runs.read(ROOT / "docs" / "results" / "claims.jsonl")
+    judged = [claim_verdicts.judge(claim, kept) for claim in fixed.every()]
+    return claim_verdicts.by_row(one for one in judged if one.judgement.word is not Word.NOT_RUN)
 
 
 def figures_in(entries, recipe, card):

@@ -113,6 +113,21 @@ def test_a_claim_is_shown_with_its_verdict():
     assert shown == [["claim (holds)"], ["claim (does not hold)"], ["claim (1 of 2 hold)"]]
 
 
+def test_a_trial_is_shown_with_its_number_and_verdict():
+    basis = {"C01": "holds", "C02": "undecided"}
+    shown = row_marks.of({"r": {"a": {"trial": {"basis": basis}, "steps": {"basis": {}}}}}, "r", "a")
+    assert shown == ["claim C01 (holds)", "claim C02 (undecided)", "steps"]
+    expired = {"r": {"a": {"trial": {"basis": basis, "expired": "2026-01-01"}}}}
+    assert row_marks.of(expired, "r", "a") == []
+
+
+def test_claims_that_have_runs_mark_the_rows_of_their_arms():
+    trials = DERIVE["tried"]()
+    assert trials["quickstart/digits", "digits"]["C00"] == "holds"
+    assert trials["rectifiers/variance", "he"] == {"C04": "equivalent"}
+    assert not any("not run" in verdicts.values() for verdicts in trials.values())
+
+
 def test_a_test_of_public_weights_counts_within_the_tolerance():
     row = cards.Row(metric="test/error", value=23.87, tolerance=0.05)
     met = {"steps": 0, "figures": {"test/error": 23.9}}

@@ -116,3 +116,15 @@ def test_bad_input_is_told(count, samples, level):
         bootstrap.intervals(VocAP, *images, drawing)
     with pytest.raises(InputError, match=message):
         bootstrap.differences(VocAP, images[0], *images, drawing)
+
+
+def test_samples_are_those_of_the_interval_and_the_same_images_for_everybody():
+    metric = partial(CocoAP, num_classes=3)
+    drawing = Drawing(samples=200, seed=4)
+    samples = bootstrap.samples(metric, *UNTIED, drawing)
+    whole = bootstrap.intervals(metric, *UNTIED, drawing)["ap50"].mean
+    assert np.percentile(samples["ap50"], [2.5, 97.5]) == pytest.approx([float(whole.low), float(whole.high)])
+    halved = [type(one)(*(rows[::2] for rows in one)) for one in UNTIED[0]]
+    paired = bootstrap.samples(metric, halved, UNTIED[1], drawing)["ap50"] - samples["ap50"]
+    told = bootstrap.differences(metric, UNTIED[0], halved, UNTIED[1], drawing)["ap50"].mean
+    assert np.percentile(paired, [2.5, 97.5]) == pytest.approx([float(told.low), float(told.high)])

@@ -145,7 +145,8 @@ def test_a_look_at_weights_lies_beside_their_run(tmp_path):
 def test_marks_name_rows_and_verdicts(root):
     found = judged(root)
     other = claim_verdicts.judge(dataclasses.replace(CLAIM, id="C91"), [])
-    assert claim_verdicts.marks([found, other]) == {("quickstart/digits", "digits"): ["C90 holds", "C91 not run"]}
+    told = {"C90": "holds", "C91": "not run"}
+    assert claim_verdicts.by_row([found, other]) == {("quickstart/digits", "digits"): told}
     assert claim_verdicts.corrected([found, other]) == {"C90": found.judgement.p}
 
 

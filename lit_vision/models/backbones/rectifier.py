@@ -3,12 +3,15 @@
 A recipe names a builder: `net14`, `net30`, `model_a`, `model_b`, `model_c`. Their last map goes into
 `heads.spp.SPP`: of 18x18 cells with 6, 3, 2 and 1 bins a side for the small nets, of 14x14 with 7, 3, 2 and 1 for the
 large ones. `Classifier` sets activation and initialisation. Model B with ReLU is the 22-layer net of Figure 2.
+`small_net` and `connected_net` are none of the paper's: they are for trials on small images, with a global average as
+the head.
 """
 
 from collections.abc import Sequence
 
 from torch import nn
 
+from lit_vision.errors import InputError
 from lit_vision.models.backbones.chain import Chain, conv, pool, row
 
 
@@ -57,6 +60,39 @@ def model_c(frozen_levels: Sequence[int] = ()) -> Chain:
         frozen_levels: Levels that are not trained.
     """
     return _large(6, (384, 768, 896), frozen_levels)
+
+
+def small_net(depths: Sequence[int], widths: Sequence[int], frozen_levels: Sequence[int] = ()) -> Chain:
+    """Rows of 3x3 convolutions with a pool between two rows, levels 0, 1, …; the project's own.
+
+    Args:
+        depths: Convolutions of each row.
+        widths: Filters of each row.
+        frozen_levels: Levels that are not trained.
+
+    Raises:
+        InputError: There are not as many depths as widths.
+    """
+    if len(depths) != len(widths):
+        raise InputError(f"small_net: depths are {list(depths)} and widths {list(widths)}; give one of each per row")
+    stages: dict[int, list[nn.Module]] = {}
+    for level, (depth, inputs, outputs) in enumerate(zip(depths, (3, *widths), widths, strict=False)):
+        stages[level] = [*([pool()] if level else []), *row(inputs, outputs, depth)]
+    return _frozen(Chain(stages), frozen_levels)
+
+
+def connected_net(depth: int, width: int, size: int) -> Chain:
+    """Fully connected layers as convolutions, on level 0: the first sees the whole image; the project's own.
+
+    This is the k = 1 case of the paper's equations, in which no border of an image changes the fan.
+
+    Args:
+        depth: Layers.
+        width: Units of each.
+        size: Height and width of the images.
+    """
+    later = [conv(width, width, 1) for _ in range(depth - 1)]
+    return Chain({0: [conv(3, width, size, padding=0), *later]})
 
 
 def _large(depth: int, widths: Sequence[int], frozen_levels: Sequence[int]) -> Chain:
