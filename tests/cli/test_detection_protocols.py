@@ -33,13 +33,13 @@ def scores_of(folder):
     return [sorted(scores, reverse=True) for scores in found]
 
 
-def folder_of(row, recipe="digit_regions", seed=1):
+def folder_of(row, recipe="digit_refinement", seed=1):
     folders = Path("runs/quickstart", recipe, row).iterdir()
     (found,) = (one for one in folders if json.loads((one / "result.json").read_text())["seed"] == seed)
     return found
 
 
-def network(row, recipe="digit_regions", seed=1):
+def network(row, recipe="digit_refinement", seed=1):
     return inference.load(folder_of(row, recipe, seed) / "checkpoints" / "last.ckpt").net
 
 
