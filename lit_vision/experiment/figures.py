@@ -41,12 +41,13 @@ def _group(better: Better, unit: str, *names: str) -> Group:
 # A `#` stands for the number that an option sets: of detections, of proposals, of guesses.
 ERRORS = _group("lower", "%", "error", "error#")
 LOSSES = _group("lower", "nats", "loss")
-PARTS_OF_LOSS = _group("lower", "", "cls", "box", "rpn_cls", "rpn_box")
+PARTS_OF_LOSS = _group("lower", "", "cls", "box", "rpn_cls", "rpn_box", "mask")
 COCO_AP = _group("higher", "%", "ap", "ap50", "ap75", *(f"ap_{size}" for size in SIZES))
 COCO_AR = _group("higher", "%", "ar#", *(f"ar_{size}" for size in SIZES))
 COCO = COCO_AP | COCO_AR
 VOC = _group("higher", "%", "map")
 PROPOSALS = _group("higher", "%", "proposal_ar#", *(f"proposal_ar_{size}#" for size in SIZES))
+MASKS = _group("higher", "%", "mask_ar#", *(f"mask_ar_{size}#" for size in SIZES))
 RECALL = _group("higher", "%", "proposal_ar#", "proposal_recall50_#")
 LOCALISATION = _group("lower", "%", "loc_error", "loc_error#", "loc_error_given")
 SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
@@ -77,7 +78,9 @@ ANCHORS = _group("near", "1e3", "anchors")
 RECTIFIERS = _group("near", "", "slope_below", "slope_above")
 DEVIATIONS = _group("near", "", "std", "attenuation")
 LEARNED = _group("near", "", "slope")
-ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | ANCHORS | RECTIFIERS | DEVIATIONS | LEARNED
+# Sides of the squares that mask proposals cover, by level (FPN, Figure 4).
+REGIONS = _group("near", "px", "region_p#")
+ANALYSES = RESPONSES | CURVES | SIGNALS | COSTS | ANCHORS | RECTIFIERS | DEVIATIONS | LEARNED | REGIONS
 
 VOCABULARY: Group = (
     ERRORS
@@ -86,6 +89,7 @@ VOCABULARY: Group = (
     | COCO
     | VOC
     | PROPOSALS
+    | MASKS
     | RECALL
     | LOCALISATION
     | SLOPES

@@ -29,8 +29,11 @@ CUT = (
 )
 # Without downloads there are no statistics to freeze.
 BACKBONES = ("model.network.pyramid.backbone", "model.network.regions.head.backbone")
-BY_DEFAULT = {("fpn/fast_rcnn_coco", "2c FPN"), ("fpn/faster_rcnn_stages_coco", "shared"), ("fpn/rpn_coco", "1c FPN")}
-FAMILIES = ("fpn/rpn_coco", "fpn/fast_rcnn_coco", "fpn/faster_rcnn_stages_coco")
+BY_DEFAULT = {
+    *(("fpn/fast_rcnn_coco", "2c FPN"), ("fpn/faster_rcnn_stages_coco", "shared"), ("fpn/rpn_coco", "1c FPN")),
+    ("fpn/mask_proposals_coco", "5x5 and 7x7"),
+}
+FAMILIES = ("fpn/rpn_coco", "fpn/fast_rcnn_coco", "fpn/faster_rcnn_stages_coco", "fpn/mask_proposals_coco")
 ROWS = [
     pytest.param(recipe, row, marks=() if (recipe, row) in BY_DEFAULT else pytest.mark.slow, id=f"{recipe} {row}")
     for recipe in FAMILIES
@@ -42,7 +45,7 @@ STAGES = ["rpn-1", "boxes-1", "fast-2", "rpn-3", "boxes-3", "fast-4"]
 
 @pytest.fixture
 def twin(tmp_path):
-    root = coco.write(tmp_path / "twin")
+    root = coco.write_2014(coco.write(tmp_path / "twin"))
     for split in ("test-dev2017", "test2015"):
         coco.write_unlabelled(root, split, split.replace("-dev", ""), 2)
     return root

@@ -8,6 +8,7 @@ from lit_vision.experiment import compose, recipes
 from lit_vision.experiment import names as check
 from lit_vision.models.fast_rcnn import FastRCNN
 from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
+from lit_vision.models.mask_proposals import MaskProposals
 from lit_vision.models.objective import DenseObjective
 from lit_vision.models.retinanet import RetinaNet
 from lit_vision.models.rpn import RPN, Balance, ProposalNetwork
@@ -16,6 +17,7 @@ from lit_vision.ops.matching import Matcher
 from lit_vision.ops.roi import Pooler
 from lit_vision.ops.sampling import Sampler
 from lit_vision.ops.selection import Selection
+from lit_vision.ops.window import Windows
 from lit_vision.tasks.detection import Detection
 
 DETECTION = [
@@ -36,11 +38,16 @@ PLAIN = {
     "test": Selection,
     "pooler": Pooler,
     "balance": Balance,
+    "windows": Windows,
 }
-WHOLE = (RetinaNet, RPN, FasterRCNN, FastRCNN, SlidingWindows, ProposalNetwork, RegionClassifier, DenseObjective)
+WHOLE = (
+    *(RetinaNet, RPN, FasterRCNN, FastRCNN, SlidingWindows, MaskProposals),
+    *(ProposalNetwork, RegionClassifier, DenseObjective),
+)
 HEADS = {
     "lit_vision.models.heads.dense.DenseHead": {"depth", "prior"},
     "lit_vision.models.heads.proposal.ProposalHead": {"width", "answer"},
+    "lit_vision.models.heads.mask.MaskHead": {"width", "size"},
     "lit_vision.models.heads.box.BoxHead": {"width", "dropout"},
 }
 
