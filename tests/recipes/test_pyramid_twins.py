@@ -129,6 +129,13 @@ def test_anchors_are_counted_without_images(command, row, thousand):
     assert result["verdict"] == "reproduced"
 
 
+def test_the_squares_of_masks_are_measured_without_images(command):
+    command("test", "--config", "fpn/mask_proposals_coco", "--row", "regions", "--run", "run")
+    result = json.loads(Path("run/result.json").read_text())
+    found = {level: result["figures"][f"analysis/region_p{level}/5x5"] for level in (3, 4, 5)}
+    assert (found, result["verdict"]) == ({3: 80, 4: 160, 5: 320}, "reproduced")  # Figure 4
+
+
 def test_a_head_of_one_map_is_timed_as_it_starts(command, twin):
     options = unfrozen("fpn/faster_rcnn_stages_coco", "conv4")
     cut = ("--data.num_workers", "0", "--data.pipeline.test", "64", "--trainer.accelerator", "cpu")
