@@ -26,6 +26,10 @@ class Target(NamedTuple):
         original_size: int64 [2], height and width of the file's image.
         original_boxes: float64 [G, 4], as the file has them: what a metric compares with.
         proposals: float32 [R, 4], regions from elsewhere in the pixels of `boxes`; empty where the data bring none.
+        masks: bool [G, H, W], the objects' pixels in the image beside it; empty in evaluation, and where the data do
+            not keep masks.
+        original_masks: uint8 [G, L], masks as the file has them, in COCO's compressed run lengths and filled up with
+            zeros: what a metric compares with. Empty where the data do not keep masks.
     """
 
     boxes: Tensor
@@ -37,6 +41,8 @@ class Target(NamedTuple):
     original_size: Tensor
     original_boxes: Tensor
     proposals: Tensor = torch.zeros(0, 4)
+    masks: Tensor = torch.zeros(0, 0, 0, dtype=torch.bool)
+    original_masks: Tensor = torch.zeros(0, 0, dtype=torch.uint8)
 
 
 T = TypeVar("T")
@@ -119,8 +125,13 @@ class Detections(NamedTuple):
         boxes: float32 [R, 4].
         scores: float32 [R], descending.
         labels: int64 [R], 0..K-1.
+        masks: float32 [R, M, M], the probability that a cell of the window belongs to the object; empty where a
+            network finds boxes alone.
+        windows: float32 [R, 4], what `masks` cover: squares that may reach out of the image. Likewise empty.
     """
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
+    masks: Tensor = torch.zeros(0, 0, 0)
+    windows: Tensor = torch.zeros(0, 4)

@@ -87,7 +87,7 @@ def pair(image: Tensor, target: Target, found: Detections, class_names: list[str
     """Ground truth beside what was found with a score of at least one half, both on the original image."""
     truth = Detections(target.original_boxes.float(), torch.ones(len(target.labels)), target.labels)
     sure = found.scores >= SHOWN_SCORE
-    confident = Detections(*(value[sure] for value in found))
+    confident = Detections(found.boxes[sure], found.scores[sure], found.labels[sure])
     return drawing.beside(
         drawing.picture(image, truth, class_names, scores=False),
         drawing.picture(image, confident, class_names),

@@ -41,6 +41,7 @@ class BoxData(DataModule[Annotations]):
             and counts them.
         proposals: Files of regions from elsewhere, by split, for detectors that take them; `.npz`, `.mat` or `.pkl` as
             told in `data/formats/public_proposals.py`.
+        masks: Whether the objects' masks are kept, for networks that outline objects.
         monitor: See `DataModule`.
         num_workers: See `DataModule`.
         seed: See `DataModule`.
@@ -59,6 +60,7 @@ class BoxData(DataModule[Annotations]):
         keep_empty: bool = False,
         bad: Policy = "fail",
         proposals: Mapping[str, str] | None = None,
+        masks: bool = False,
         monitor: Monitor = "val",
         num_workers: int = 0,
         seed: int = 0,
@@ -83,6 +85,7 @@ class BoxData(DataModule[Annotations]):
         self.keep_empty = keep_empty
         self.bad = bad
         self.proposals = dict(proposals or {})
+        self.masks = masks
         self.boxes.skip_unreadable = bad == "skip"
 
     voc_results: str | None = None
@@ -109,9 +112,12 @@ class BoxData(DataModule[Annotations]):
         """The sound images and objects of every split, without the images in quarantine.
 
         Raises:
-            InputError: If something else is bad and the policy is `fail`.
+            InputError: If something else is bad and the policy is `fail`, or masks are asked for and the files have none.
         """
         read = self.readings()
+        if self.masks and not all(reading.annotations.masks for reading in read.values()):
+            kind = type(self).__name__
+            raise InputError(f"data.masks is true, but files of {kind} hold boxes alone; set it to false")
         left_out = self.in_quarantine({split: _images_of(reading) for split, reading in read.items()})
         read = {split: _without(reading, left_out[split]) for split, reading in read.items()}
         return dict(zip(read, findings.apply(list(read.values()), self.bad), strict=True))
@@ -195,6 +201,8 @@ class BoxData(DataModule[Annotations]):
             found.update("\n".join([name, *split.names]).encode())
             for values in (split.sizes, split.starts, split.boxes, split.labels, split.crowd, split.difficult):
                 found.update(values.numpy().tobytes())
+            if split.masks:
+                found.update(split.masks.runs.numpy().tobytes())
             if split.proposals:
                 found.update(split.proposals.boxes.numpy().tobytes())
         return found.hexdigest()[:16]

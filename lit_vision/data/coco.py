@@ -18,21 +18,24 @@ from lit_vision.data.pipelines.scenes import BoxPipeline
 from lit_vision.errors import InputError
 
 Test = Literal["test-dev2015", "test-dev2017", "test2015"]
-Year2014 = Literal["train2014", "val2014", "trainval2014", "trainval35k", "minival2014", "valminusminival2014"]
-Split = Literal["train2017", "val2017"] | Year2014
+Of2014 = Literal[
+    "train2014", "val2014", "trainval2014", "trainval35k", "minival2014", "valminusminival2014", "first5k2014"
+]
+Split = Literal["train2017", "val2017"] | Of2014
 
 _CATEGORIES = [Category(*entry) for entry in COCO_CATEGORIES]
 _IMAGES = {
     **{"train2017": 118_287, "val2017": 5_000, "test-dev2017": 20_288},
     **{"train2014": 82_783, "val2014": 40_504, "minival2014": 5_000, "valminusminival2014": 35_504},
-    **{"trainval2014": 123_287, "trainval35k": 118_287},
+    **{"trainval2014": 123_287, "trainval35k": 118_287, "first5k2014": 5_000},
 }
 # In the words of cards; what is not here is for training.
-_OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val"} | {
+_OFFICIAL = {"val2017": "minival", "minival2014": "minival", "val2014": "val", "first5k2014": "val"} | {
     "test-dev2015": "test-dev",
     "test-dev2017": "test-dev",
     "test2015": "test-std",
 }
+_FIRST = {"first5k2014": 5_000}
 _PARTS = {"trainval2014": ("train2014", "val2014"), "trainval35k": ("train2014", "valminusminival2014")}
 
 
@@ -89,7 +92,7 @@ class CocoFormat(BoxData):
 
     def _read(self, split: str, file: Path) -> Reading:
         folder = self.folders.get(split) or self._find_images(split, file)
-        return coco_json.read(file, folder, self.categories, labelled=split != "test")
+        return coco_json.read(file, folder, self.categories, labelled=split != "test", masks=self.masks)
 
     def _find_images(self, split: str, file: Path) -> Path:
         """The folder that holds the first image that the file lists."""
@@ -113,7 +116,8 @@ class COCO(BoxData):
     """COCO's own files: `annotations/instances_<split>.json` and `<split>/` below the root.
 
     The papers' `trainval35k` is train2017 and their `minival` is val2017. `trainval2014` is train2014 and val2014. The
-    splits `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one per line.
+    splits `minival2014` and `valminusminival2014` read the ids in `annotations/ids_<split>.txt`, one per line, and
+    `first5k2014` is the 5,000 images of val2014 with the lowest ids, on which mask proposals were compared.
 
     Args:
         root: Folder with `annotations/` and the images' folders, which may also lie in `images/`.
@@ -181,7 +185,8 @@ class COCO(BoxData):
         file, images, ids = self._place(split)
         if not file.is_file():
             raise InputError(f"{file}: there is no such file; lit-vision data where coco2017 shows what is expected")
-        return coco_json.read(file, images, _CATEGORIES, ids, labelled=not split.startswith("test"))
+        labelled, first = not split.startswith("test"), _FIRST.get(split)
+        return coco_json.read(file, images, _CATEGORIES, ids, labelled, self.masks, first)
 
     def _place(self, split: str) -> tuple[Path, Path, Path | None]:
         """Annotation file, folder of the images, and list of ids."""
@@ -190,6 +195,8 @@ class COCO(BoxData):
             return annotations / f"image_info_{split}.json", self._images(split.replace("-dev", "")), None
         if split in ("minival2014", "valminusminival2014"):
             return annotations / "instances_val2014.json", self._images("val2014"), annotations / f"ids_{split}.txt"
+        if split in _FIRST:
+            return annotations / "instances_val2014.json", self._images("val2014"), None
         return annotations / f"instances_{split}.json", self._images(split), None
 
     def _images(self, name: str) -> Path:

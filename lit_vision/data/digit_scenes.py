@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lit_vision.data import digit_scenes_source as source
 from lit_vision.data.boxes import BoxData
+from lit_vision.data.formats import masks
 from lit_vision.data.formats.annotations import Annotations
 from lit_vision.data.formats.findings import Reading
 from lit_vision.data.pipelines.scenes import BoxPipeline
@@ -50,7 +51,9 @@ class DigitScenes(BoxData):
 
     def readings(self) -> dict[str, Reading]:
         """All scenes' boxes; the images are composed again when they are read."""
-        return {split: Reading(_annotate(split, count, self.size), []) for split, count in self.counts.items()}
+        return {
+            split: Reading(_annotate(split, count, self.size, self.masks), []) for split, count in self.counts.items()
+        }
 
     def nominal_train(self) -> int:
         """Number of training scenes."""
@@ -63,10 +66,10 @@ def read_scene(split: Annotations, index: int) -> Tensor:
     return source.scene(int(split.image_ids[index]), int(split.sizes[index, 0]), of_split).image
 
 
-def _annotate(split: Any, count: int, size: int) -> Annotations:
-    objects = [source.scene(index, size, split)[1:] for index in range(count)]
-    counts = torch.tensor([0, *(len(labels) for _, labels in objects)])
-    boxes = torch.cat([boxes for boxes, _ in objects])
+def _annotate(split: Any, count: int, size: int, outlined: bool) -> Annotations:
+    objects = [_objects(source.scene(index, size, split), outlined) for index in range(count)]
+    counts = torch.tensor([0, *(len(labels) for _, labels, _ in objects)])
+    boxes = torch.cat([boxes for boxes, *_ in objects])
     none = torch.zeros(len(boxes), dtype=torch.bool)
     names = [f"{split}-{index}" for index in range(count)]
     return Annotations(
@@ -77,8 +80,14 @@ def _annotate(split: Any, count: int, size: int) -> Annotations:
         torch.full((count, 2), size),
         counts.cumsum(0),
         boxes,
-        torch.cat([labels for _, labels in objects]),
+        torch.cat([labels for _, labels, _ in objects]),
         none,
         none,
         (boxes[:, 2:] - boxes[:, :2]).prod(1),
+        masks=masks.pack([run for *_, runs in objects for run in runs]) if outlined else None,
     )
+
+
+def _objects(scene: source.Scene, outlined: bool) -> tuple[Tensor, Tensor, list[bytes]]:
+    """Boxes, labels and, where they are wanted, masks of a scene: what is kept of it."""
+    return scene.boxes, scene.labels, masks.of_pixels(scene.masks) if outlined else []

@@ -36,11 +36,13 @@ class Scene(NamedTuple):
         image: uint8 [3, size, size].
         boxes: float64 [G, 4], xyxy pixels, tight around the ink, lower right exclusive.
         labels: int64 [G], the digit.
+        masks: bool [G, size, size], each digit's ink, also where a later one covers it.
     """
 
     image: Tensor
     boxes: Tensor
     labels: Tensor
+    masks: Tensor
 
 
 class _Box(NamedTuple):
@@ -64,7 +66,7 @@ def scene(index: int, size: int = 128, split: Split = "train") -> Scene:
     draws = iter(torch.rand(256, generator=random, dtype=torch.float64).tolist())
     pixels = _ground(size, draws, random)
     boxes: list[_Box] = []
-    labels = []
+    labels, outlines = [], []
     count = 0 if next(draws) < _EMPTY else 1 + int(next(draws) * _MOST)
     for _ in range(count):
         ink, label = _digit(split, size, draws)
@@ -74,9 +76,11 @@ def scene(index: int, size: int = 128, split: Split = "train") -> Scene:
             _paint(pixels, ink, box, colour, next(draws))
             boxes.append(box)
             labels.append(label)
+            outlines.append(_outline(ink, box, size))
     image = torch.from_numpy(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
     found = torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)
-    return Scene(image, found, torch.tensor(labels, dtype=torch.int64))
+    masks = torch.from_numpy(np.array(outlines, dtype=np.bool_).reshape(-1, size, size))
+    return Scene(image, found, torch.tensor(labels, dtype=torch.int64), masks)
 
 
 @functools.cache
@@ -127,6 +131,12 @@ def _place(shape: tuple[int, ...], size: int, boxes: list[_Box], draws: Iterator
         if all(_shared(box, other) <= _OVERLAP for other in boxes):
             return box
     return None
+
+
+def _outline(ink: Floats, box: _Box, size: int) -> npt.NDArray[np.bool_]:
+    outline = np.zeros((size, size), dtype=np.bool_)
+    outline[box.y1 : box.y2, box.x1 : box.x2] = ink > _INK
+    return outline
 
 
 def _shared(one: _Box, other: _Box) -> float:

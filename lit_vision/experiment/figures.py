@@ -41,12 +41,13 @@ def _group(better: Better, unit: str, *names: str) -> Group:
 # A `#` stands for the number that an option sets: of detections, of proposals, of guesses.
 ERRORS = _group("lower", "%", "error", "error#")
 LOSSES = _group("lower", "nats", "loss")
-PARTS_OF_LOSS = _group("lower", "", "cls", "box", "rpn_cls", "rpn_box")
+PARTS_OF_LOSS = _group("lower", "", "cls", "box", "rpn_cls", "rpn_box", "mask")
 COCO_AP = _group("higher", "%", "ap", "ap50", "ap75", *(f"ap_{size}" for size in SIZES))
 COCO_AR = _group("higher", "%", "ar#", *(f"ar_{size}" for size in SIZES))
 COCO = COCO_AP | COCO_AR
 VOC = _group("higher", "%", "map")
 PROPOSALS = _group("higher", "%", "proposal_ar#", *(f"proposal_ar_{size}#" for size in SIZES))
+MASKS = _group("higher", "%", "mask_ar#", *(f"mask_ar_{size}#" for size in SIZES))
 RECALL = _group("higher", "%", "proposal_ar#", "proposal_recall50_#")
 LOCALISATION = _group("lower", "%", "loc_error", "loc_error#", "loc_error_given")
 SLOPES = _group("near", "per layer", "forward_slope", "backward_slope")
@@ -83,6 +84,8 @@ REDUCTIONS = _group("near", "times", "reduction#")
 LOSS_SHARES = _group("near", "%", "foreground_hardest#", "background_hardest#")
 DEVIATIONS = _group("near", "", "std", "attenuation")
 LEARNED = _group("near", "", "slope")
+# Sides of the squares that mask proposals cover, by level (FPN, Figure 4).
+REGIONS = _group("near", "px", "region_p#")
 ANALYSES = (
     RESPONSES
     | CURVES
@@ -95,6 +98,7 @@ ANALYSES = (
     | LOSS_SHARES
     | DEVIATIONS
     | LEARNED
+    | REGIONS
 )
 
 VOCABULARY: Group = (
@@ -104,6 +108,7 @@ VOCABULARY: Group = (
     | COCO
     | VOC
     | PROPOSALS
+    | MASKS
     | RECALL
     | LOCALISATION
     | SLOPES

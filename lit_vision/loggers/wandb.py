@@ -190,4 +190,4 @@ def _shown(image: Tensor, target: Target, found: Detections) -> Shown:
 
 
 def _plain(boxes: Detections) -> Boxes:
-    return list(zip(*(part.tolist() for part in boxes), strict=True))
+    return list(zip(boxes.boxes.tolist(), boxes.scores.tolist(), boxes.labels.tolist(), strict=True))

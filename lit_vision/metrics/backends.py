@@ -101,9 +101,19 @@ def _index(annotations: list[dict[str, object]], images: int) -> COCO:
 
 
 def fast(part: Part, protocol: Protocol) -> tuple[Floats, Floats]:
-    """Precision [T, R, A, M] and recall [T, A, M] by faster-coco-eval's compiled core.
+    """Precision [T, R, A, M] and recall [T, A, M] by faster-coco-eval's compiled core."""
+    return accumulate(part, protocol, overlaps(part))
 
-    Its Python half wants COCO dictionaries with boxes; the core itself wants area, score, flags and the overlaps.
+
+def accumulate(part: Part, protocol: Protocol, tables: list[list[object]]) -> tuple[Floats, Floats]:
+    """What `fast` gives, from overlaps of boxes or of masks.
+
+    The library's Python half wants COCO dictionaries with boxes; its core wants area, score, flags and the overlaps.
+
+    Args:
+        part: Objects and detections.
+        protocol: What is measured.
+        tables: Of each detection with each object of its image, [I][1][D, G]; see `overlaps`.
     """
     truth, found = core.Dataset(), core.Dataset()
     objects = zip(part.truth_images.tolist(), part.truth_area.tolist(), part.truth_crowd.tolist(), strict=True)
@@ -119,7 +129,7 @@ def fast(part: Part, protocol: Protocol) -> tuple[Floats, Floats]:
     params.areaRng = [list(bounds) for bounds in AREAS.values()]
     params.imgIds, params.catIds = list(range(len(part.images))), [1]
     result = core.COCOevalEvaluateAccumulate(
-        params, overlaps(part), truth, found, params.imgIds, params.catIds, bool(params.useCats)
+        params, tables, truth, found, params.imgIds, params.catIds, bool(params.useCats)
     )
     times, recalls, classes, bounds, counts = result["counts"]
     precision = np.reshape(result["precision"], (times, recalls, classes, bounds, counts))

@@ -1,7 +1,7 @@
 """What every detection metric remembers: detections and truth of all images in flat tensors, gathered as they are."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -73,6 +73,7 @@ class DetectionMetric(Metric):
     the first gathers them, over the CPU, and computes; the others get its figures.
 
     Args:
+        empty: The rows of no image, by the name of the state: what is remembered.
         kwargs: Options of `torchmetrics.Metric`; a `process_group` is not looked at: all ranks take part.
     """
 
@@ -88,9 +89,10 @@ class DetectionMetric(Metric):
     plot_lower_bound = 0.0
     plot_upper_bound = 100.0
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, empty: Mapping[str, Tensor] = EMPTY, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for name in EMPTY:
+        self.empty = empty
+        for name in empty:
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, found: Sequence[Detections], targets: Sequence[Target]) -> None:
@@ -109,8 +111,12 @@ class DetectionMetric(Metric):
                 "pass one `Detections` for each `Target`"
             )
         if len(targets):
-            for name, rows in flat(found, targets).items():
+            for name, rows in self.rows(found, targets).items():
                 getattr(self, name).append(rows)
+
+    def rows(self, found: Sequence[Detections], targets: Sequence[Target]) -> Mapping[str, Tensor]:
+        """What is remembered of a batch, on the CPU, with the names, types and widths of `empty`."""
+        return flat(found, targets)
 
     def per_class(self) -> dict[str, Tensor]:
         """The figures of each class, [K] each; none where a metric does not tell classes apart."""
@@ -126,7 +132,7 @@ class DetectionMetric(Metric):
 
     def _rows(self) -> dict[str, Tensor]:
         """Each state as one tensor."""
-        return {name: torch.cat([empty, *_as_list(getattr(self, name))]) for name, empty in EMPTY.items()}
+        return {name: torch.cat([empty, *_as_list(getattr(self, name))]) for name, empty in self.empty.items()}
 
     def _sync_dist(
         self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: Any | None = None
@@ -136,7 +142,7 @@ class DetectionMetric(Metric):
         torchmetrics' own gather sends an empty list as a float vector, which a `[D, 4]` of another rank waits for.
         """
         parts = distributed.gather(self._rows()) or []
-        for name in EMPTY:
+        for name in self.empty:
             setattr(self, name, [part[name] for part in parts])
 
     def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
@@ -199,7 +205,7 @@ def arrange(rows: dict[str, Tensor]) -> Evidence:
     state = {name: values.numpy() for name, values in rows.items()}
     order = np.argsort(state["image_ids"], kind="stable")
     ids = state["image_ids"][order]
-    _refuse_duplicates(ids)
+    refuse_duplicates(ids)
     found_images, found_order = _owners(state["found_counts"], order)
     truth_images, truth_order = _owners(state["truth_counts"], order)
     sorted_rows = {
@@ -230,7 +236,8 @@ def _owners(counts: Integers, order: Integers) -> tuple[Integers, Integers]:
     return images[rows], rows
 
 
-def _refuse_duplicates(ids: Integers) -> None:
+def refuse_duplicates(ids: Integers) -> None:
+    """Refuses ascending ids with an image that came twice."""
     repeated = ids[1:][ids[1:] == ids[:-1]]
     if len(repeated):
         raise InputError(

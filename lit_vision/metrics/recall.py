@@ -89,7 +89,7 @@ def recall(evidence: Evidence, protocol: backends.Protocol, backend: backends.Ba
     shape = (len(protocol.ious), len(backends.AREAS), len(protocol.max_detections))
     found, objects = np.zeros(shape), np.zeros((len(backends.AREAS), 1))
     for part in _parts(evidence, protocol.max_detections[-1]):
-        here = _count(part)[:, None]
+        here = count(part)[:, None]
         _, share = backends.BACKENDS[backend](part, protocol)
         found += np.rint(np.maximum(share, 0) * here)  # a count divided by `here`: back to the count
         objects += here
@@ -108,7 +108,7 @@ def _parts(evidence: Evidence, most: int) -> Iterator[backends.Part]:
             yield cocoeval.select(evidence, np.arange(found[run], found[run + 1]), objects, most)
 
 
-def _count(part: backends.Part) -> Floats:
+def count(part: backends.Part) -> Floats:
     """Objects to find of each size, [A]."""
     area = part.truth_area[~part.truth_crowd]
     return np.array([((low <= area) & (area <= high)).sum() for low, high in backends.AREAS.values()], dtype=np.float64)

@@ -81,9 +81,14 @@ def trainable(target: Target) -> tuple[Tensor, Tensor]:
     Crowd regions and difficult objects are treated as if they were not there, as Detectron2 and torchvision do: anchors
     on them are background unless another object claims them. So are boxes without area, which have no offsets.
     """
-    positive = (target.boxes[:, 2:] > target.boxes[:, :2]).all(1)
-    keep = positive & ~target.crowd & ~target.difficult
+    keep = learnable(target)
     return target.boxes[keep].float(), target.labels[keep]
+
+
+def learnable(target: Target) -> Tensor:
+    """Which objects `trainable` gives, bool [G]."""
+    positive = (target.boxes[:, 2:] > target.boxes[:, :2]).all(1)
+    return positive & ~target.crowd & ~target.difficult
 
 
 def assign(matcher: Matcher, objects: Sequence[Tensor], anchors: Sequence[Tensor]) -> list[Tensor]:

@@ -6,7 +6,7 @@ from lit_vision.types import Detections
 
 
 def to_original(found: Detections, size: Tensor, original_size: Tensor) -> Detections:
-    """Scales boxes to the original image and clips them there.
+    """Scales boxes and windows of masks to the original image, and clips the boxes there.
 
     Args:
         found: Detections in a resized image.
@@ -14,9 +14,10 @@ def to_original(found: Detections, size: Tensor, original_size: Tensor) -> Detec
         original_size: int64 [2], height and width of the file's image.
 
     Returns:
-        The same detections with float32 boxes in original pixels.
+        The same detections with float32 boxes and windows in original pixels.
     """
     # Height and width each have a factor of their own: a resized side is rounded to whole pixels.
     factor = (original_size.double() / size.double()).flip(0).repeat(2).to(found.boxes)
     limit = original_size.flip(0).repeat(2).to(found.boxes)
-    return found._replace(boxes=(found.boxes * factor).clamp(min=0).minimum(limit))
+    boxes = (found.boxes * factor).clamp(min=0).minimum(limit)
+    return found._replace(boxes=boxes, windows=found.windows.to(boxes) * factor)

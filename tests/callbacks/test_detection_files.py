@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pycocotools import mask as coco_mask
 
 from lit_vision.callbacks.detections import DetectionFiles, coco_results, voc_results
 from lit_vision.callbacks.gallery import pair
@@ -22,11 +23,18 @@ FOUND = Detections(
 )
 
 
-def truth():
+def truth(image_id=7):
     boxes = torch.tensor([[8.0, 16.0, 32.0, 48.0]], dtype=torch.float64)
     flag = torch.tensor([False])
     return Target(
-        boxes.float(), torch.tensor([1]), flag, flag, torch.ones(1), torch.tensor(7), torch.tensor([64, 64]), boxes
+        boxes.float(),
+        torch.tensor([1]),
+        flag,
+        flag,
+        torch.ones(1),
+        torch.tensor(image_id),
+        torch.tensor([64, 64]),
+        boxes,
     )
 
 
@@ -35,6 +43,21 @@ def test_coco_results_are_xywh_with_the_file_s_own_ids():
     assert [line["image_id"] for line in lines] == [7, 7, 9, 9]
     assert lines[0] == {"image_id": 7, "category_id": 90, "bbox": [10.0, 20.0, 20.5, 40.25], "score": 0.75}
     assert lines[1]["category_id"] == 5
+
+
+def test_masks_are_kept_small_and_written_in_run_lengths(tmp_path):
+    found = FOUND._replace(masks=torch.ones(2, 2, 2), windows=FOUND.boxes)
+    files = DetectionFiles(tmp_path)
+    files.on_test_batch_end(None, None, {"found": [found, FOUND]}, SimpleNamespace(targets=[truth(), truth(8)]), 0)
+    assert [len(one.masks) + len(one.windows) for _, one in files._found] == [0, 0]
+    data = SimpleNamespace(category_ids=[5, 90], coco_results=None, voc_results=None, submission=lambda *_: {})
+    files._write(SimpleNamespace(sanity_checking=False, datamodule=data), "test")
+    lines = json.loads((tmp_path / "detections_test.json").read_text())
+    assert [("segmentation" in line, line["image_id"]) for line in lines] == [(True, 7)] * 2 + [(False, 8)] * 2
+    assert lines[0]["segmentation"]["size"] == [64, 64]
+    # Pixels whose centres lie in 10 to 30.5 and 20 to 60.25
+    assert [coco_mask.area(line["segmentation"]) for line in lines[:2]] == [20 * 40, 25]
+    assert files._outlines == {}
 
 
 def test_voc_results_count_from_one_and_include_both_corners():

@@ -55,7 +55,15 @@ def target(count, crowd=False, difficult=False):
         torch.tensor([96, 120]),
         boxes.double(),
         regions(40),
+        outlines(boxes),
     )
+
+
+def outlines(boxes):
+    """Masks that fill the boxes."""
+    y, x = torch.arange(96)[:, None, None], torch.arange(120)[:, None]
+    x1, y1, x2, y2 = boxes.unbind(1)
+    return ((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)).permute(2, 0, 1)
 
 
 def regions(count):
@@ -112,7 +120,9 @@ def test_losses_are_finite_and_reach_every_trainable_parameter(detector, targets
 @DETECTORS
 def test_without_objects_only_scores_are_trained(detector):
     losses = detector.example().train().loss(batch(target(0), target(2, crowd=True)))
-    assert {name for name, loss in losses.items() if loss == 0} == {name for name in losses if name.endswith("box")}
+    assert {name for name, loss in losses.items() if loss == 0} == {
+        name for name in losses if name.endswith(("box", "mask"))
+    }
 
 
 @DETECTORS

@@ -20,6 +20,7 @@ from lit_vision.analyses.loss_shapes import LossShapes
 from lit_vision.analyses.loss_shares import LossShares
 from lit_vision.analyses.proposal_sizes import ProposalSizes
 from lit_vision.analyses.recall import Recall
+from lit_vision.analyses.regions import Regions
 from lit_vision.analyses.responses import Responses
 from lit_vision.analyses.shapes import Shapes
 from lit_vision.analyses.signals import Signals
@@ -31,11 +32,13 @@ from lit_vision.experiment import card, figures
 from lit_vision.metrics.coco import CocoAP
 from lit_vision.metrics.error import ErrorRate
 from lit_vision.metrics.localisation import LocalisationError
+from lit_vision.metrics.mask_recall import MaskRecall
 from lit_vision.metrics.recall import ProposalRecall
 from lit_vision.metrics.voc import VocAP
 from lit_vision.models.backbones.resnet import resnet20
 from lit_vision.models.classifier import Classifier
 from lit_vision.models.losses import FocalLoss
+from lit_vision.models.mask_proposals import MaskProposals
 from lit_vision.models.rpn import RPN
 from lit_vision.tasks.classification import Classification
 from lit_vision.tasks.detection import Detection
@@ -56,7 +59,7 @@ def classes_of(package, kind):
                 yield value
 
 
-REPORTED = {CocoAP, VocAP, ProposalRecall, ErrorRate, LocalisationError}
+REPORTED = {CocoAP, VocAP, ProposalRecall, MaskRecall, ErrorRate, LocalisationError}
 
 
 def test_every_metric_that_reports_figures_declares_them():
@@ -84,13 +87,13 @@ def classifiers(*rows):
     return [subjects.of(net, [batch], (8, 8), LOG, row) for row in rows]
 
 
-def proposals_on_meta():
+def on_meta(network):
     with torch.device("meta"):
-        return RPN.example()
+        return network.example()
 
 
 ANALYSES = {
-    AnchorCount: (AnchorCount(), lambda: [subjects.of(proposals_on_meta())]),
+    AnchorCount: (AnchorCount(), lambda: [subjects.of(on_meta(RPN))]),
     Costs: (Costs(), lambda: classifiers("a")),
     Curves: (Curves(), lambda: classifiers("a", "b")),
     Deviations: (Deviations([64, 128]), lambda: classifiers("a")),
@@ -104,6 +107,7 @@ ANALYSES = {
         lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])],
     ),
     Recall: (Recall((10,)), lambda: [subjects.of(RPN.example().eval(), [test_recall.batch(test_recall.target(1))])]),
+    Regions: (Regions(), lambda: [subjects.of(on_meta(MaskProposals))]),
     Responses: (Responses(), lambda: classifiers("a", "b")),
     Shapes: (Shapes([torch.nn.ReLU(), torch.nn.PReLU()]), lambda: classifiers("a")),
     Signals: (Signals(), lambda: classifiers("a")),
@@ -129,7 +133,9 @@ def test_an_analysis_finds_what_it_declares_and_nothing_else(kind):
 
 
 @pytest.mark.parametrize(
-    "metric", [CocoAP(), VocAP(), ProposalRecall((10, 1000)), LocalisationError((1, 3))], ids=lambda m: type(m).__name__
+    "metric",
+    [CocoAP(), VocAP(), ProposalRecall((10, 1000)), MaskRecall((10, 1000)), LocalisationError((1, 3))],
+    ids=lambda m: type(m).__name__,
 )
 def test_all_that_a_detection_metric_computes_is_declared(metric):
     names = list(metric.compute())

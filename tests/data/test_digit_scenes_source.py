@@ -1,6 +1,7 @@
 import hashlib
 
 import torch
+from torchvision.ops import masks_to_boxes
 
 from lit_vision.data import digit_scenes_source
 from lit_vision.data.digits import Digits
@@ -9,13 +10,15 @@ SCENES = [digit_scenes_source.scene(index) for index in range(60)]
 
 
 def test_shapes_and_ranges():
-    for image, boxes, labels in SCENES:
+    for image, boxes, labels, masks in SCENES:
         assert (image.dtype, image.shape) == (torch.uint8, (3, 128, 128))
         assert (boxes.dtype, boxes.shape, labels.dtype) == (torch.float64, (len(labels), 4), torch.int64)
         assert len(labels) <= 6
         assert boxes.numel() == 0 or (boxes.min() >= 0 and boxes.max() <= 128)
         assert (boxes[:, 2:] > boxes[:, :2]).all()
         assert torch.equal(boxes, boxes.round())
+        assert (masks.dtype, masks.shape) == (torch.bool, (len(labels), 128, 128))
+        assert torch.equal(masks_to_boxes(masks), (boxes - torch.tensor([0, 0, 1, 1])).float())  # inclusive
 
 
 def test_every_digit_and_count_and_many_scales():
@@ -35,7 +38,7 @@ def test_the_same_for_good():
     assert torch.equal(again.image, SCENES[7].image)
     assert torch.equal(again.boxes, SCENES[7].boxes)
     found = hashlib.sha256()
-    for image, boxes, labels in SCENES[:8]:
+    for image, boxes, labels, _ in SCENES[:8]:
         found.update(image.numpy().tobytes() + boxes.numpy().tobytes() + labels.numpy().tobytes())
     assert found.hexdigest()[:16] == "dc19d551f179acb4"
 
@@ -61,7 +64,7 @@ def test_each_split_has_its_own_digits():
 def test_boxes_are_tight(monkeypatch):
     """Beside the ground alone, pixels differ within the boxes only, and along all four inner edges of each."""
     monkeypatch.setattr(digit_scenes_source, "_paint", lambda *_: None)
-    for index, (image, boxes, _) in enumerate(SCENES):
+    for index, (image, boxes, *_) in enumerate(SCENES):
         inked = (image != digit_scenes_source.scene(index).image).any(0)
         for x1, y1, x2, y2 in boxes.long().tolist():
             edges = [inked[y1, x1:x2], inked[y2 - 1, x1:x2], inked[y1:y2, x1], inked[y1:y2, x2 - 1]]
@@ -73,14 +76,14 @@ def test_boxes_are_tight(monkeypatch):
 
 def test_digits_stand_out(monkeypatch):
     monkeypatch.setattr(digit_scenes_source, "_paint", lambda *_: None)
-    for index, (image, boxes, _) in enumerate(SCENES[:20]):
+    for index, (image, boxes, *_) in enumerate(SCENES[:20]):
         change = (image.int() - digit_scenes_source.scene(index).image.int()).abs().float().mean(0)
         for x1, y1, x2, y2 in boxes.long().tolist():
             assert change[y1:y2, x1:x2].max() > 50
 
 
 def test_little_overlap():
-    for _, boxes, _ in SCENES:
+    for _, boxes, *_ in SCENES:
         for one in range(len(boxes)):
             for other in range(one):
                 pair = boxes[[one, other]]

@@ -47,6 +47,8 @@ def test_the_splits_of_2014_make_those_of_2017():
     assert both["train"] == parts["train"] + both["val"]
     assert COCO(train="trainval2014", val=None, monitor="test").official() == {"train": both["train"]}
     assert COCO(train="val2014", val="val2014").official()["train"] == parts["val"] + 5_000
+    first = COCO(train="train2014", val="first5k2014")  # FPN, Table 6
+    assert (first.official()["val"], first.official_split) == (5_000, "val")
     assert COCO(test="test-dev2017").official()["test"] == 20_288
     assert "test" not in COCO(test="test2015").official()  # no sheet of ours says how many
 

@@ -29,13 +29,14 @@ BY_DEFAULT = {
     "fpn/rpn_coco": ("1c FPN",),
     "fpn/fast_rcnn_coco": ("2c FPN",),
     "fpn/faster_rcnn_stages_coco": ("shared",),
+    "fpn/mask_proposals_coco": ("5x5 and 7x7",),
 }
 STAGES = ["rpn-1", "boxes-1", "fast-2", "rpn-3", "boxes-3", "fast-4"]
 
 
 @pytest.fixture
 def twin(tmp_path):
-    root = coco.write(tmp_path / "twin")
+    root = coco.write_2014(coco.write(tmp_path / "twin"))
     for split in ("test-dev2017", "test2015"):
         coco.write_unlabelled(root, split, split.replace("-dev", ""), 2)
     return root
@@ -113,6 +114,13 @@ def test_anchors_are_counted_without_images(command, row, thousand):
     result = json.loads(Path("run/result.json").read_text())
     assert result["figures"]["analysis/anchors"] == pytest.approx(thousand)
     assert result["verdict"] == "reproduced"
+
+
+def test_the_squares_of_masks_are_measured_without_images(command):
+    command("test", "--config", "fpn/mask_proposals_coco", "--row", "regions", "--run", "run")
+    result = json.loads(Path("run/result.json").read_text())
+    found = {level: result["figures"][f"analysis/region_p{level}/5x5"] for level in (3, 4, 5)}
+    assert (found, result["verdict"]) == ({3: 80, 4: 160, 5: 320}, "reproduced")  # Figure 4
 
 
 def test_a_head_of_one_map_is_timed_as_it_starts(command, twin):

@@ -9,6 +9,7 @@ from lit_vision.experiment import names as check
 from lit_vision.models.fast_rcnn import FastRCNN
 from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
 from lit_vision.models.localiser import ClassProposals, Localiser
+from lit_vision.models.mask_proposals import MaskProposals
 from lit_vision.models.objective import DenseObjective
 from lit_vision.models.rcnn import RCNN, CropClassifier
 from lit_vision.models.retinanet import RetinaNet
@@ -19,6 +20,7 @@ from lit_vision.ops.mining import HardExamples
 from lit_vision.ops.roi import Pooler
 from lit_vision.ops.sampling import Sampler
 from lit_vision.ops.selection import Selection
+from lit_vision.ops.window import Windows
 from lit_vision.tasks.detection import Detection
 
 DETECTION = [
@@ -40,14 +42,16 @@ PLAIN = {
     "test": Selection,
     "pooler": Pooler,
     "balance": Balance,
+    "windows": Windows,
 }
 WHOLE = (
-    *(RetinaNet, RPN, FasterRCNN, FastRCNN, SlidingWindows, ProposalNetwork, RegionClassifier, DenseObjective),
-    *(Localiser, ClassProposals, RCNN, CropClassifier),
+    *(RetinaNet, RPN, FasterRCNN, FastRCNN, SlidingWindows, MaskProposals, Localiser, RCNN),
+    *(ProposalNetwork, ClassProposals, RegionClassifier, CropClassifier, DenseObjective),
 )
 HEADS = {
     "lit_vision.models.heads.dense.DenseHead": {"depth", "prior"},
     "lit_vision.models.heads.proposal.ProposalHead": {"width", "answer"},
+    "lit_vision.models.heads.mask.MaskHead": {"width", "size"},
     "lit_vision.models.heads.box.BoxHead": {"width", "dropout"},
 }
 

@@ -39,6 +39,7 @@ HEAVY = {
     "rectifiers_table2": (*test_twins.CUT, *test_twins.SMALL),
     "fpn_depth": TINY_DETECTION,
     "fpn_table1": TINY_DETECTION,
+    "fpn_table6": TINY_DETECTION,
     "retinanet_depth": TINY_DETECTION,
     **{f"retinanet_table{number}": TINY_DETECTION for number in ("1a", "1b", "1c", "1d", "1e", "2", "3")},
     "retinanet_figure7": TINY_DETECTION,
@@ -194,7 +195,7 @@ def _data(name, monkeypatch, tmp_path):
         return "--data.root", str(imagenet.class_folders(tmp_path / "twin"))
     if name in ("rectifiers_table3", "rectifiers_variance"):
         return ()
-    root = coco.write(tmp_path / "twin")
+    root = coco.write_2014(coco.write(tmp_path / "twin"))
     named = [{"id": number, "name": text} for number, text in coco.COCO_CATEGORIES]
     images = coco.content_of("test-dev2017", 2)["images"]
     coco.save(root / "annotations" / "image_info_test-dev2017.json", {"images": images, "categories": named})

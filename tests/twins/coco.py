@@ -66,7 +66,9 @@ def content_of(
         for place in range(0 if number == count - 1 else 1 + number % 3):
             annotations.append(_annotation(image_id, place, used[(number + place) % len(used)]))
     if annotations:
-        annotations[-1]["iscrowd"] = 1
+        # As in the real files, a crowd's mask is run lengths: here of its whole box.
+        image = next(image for image in images if image["id"] == annotations[-1]["image_id"])
+        annotations[-1] |= {"iscrowd": 1, "segmentation": run_lengths(annotations[-1]["bbox"], image)}
     named = [{"id": number, "name": name, "supercategory": "thing"} for number, name in categories]
     # As in the real files, objects are in no order of images.
     return {"images": images, "annotations": annotations[::-1], "categories": named}
@@ -96,6 +98,17 @@ def _annotation(image_id: int, place: int, category: int) -> dict:
         "iscrowd": 0,
         "segmentation": [outline],
     }
+
+
+def run_lengths(box: Sequence[float], image: Mapping[str, int]) -> dict:
+    """A box's whole pixels as COCO writes them for crowds: column by column, off and on in turn."""
+    x, y, width, height = (round(side) for side in box)
+    right, bottom = min(x + width, image["width"]), min(y + height, image["height"])
+    counts = [x * image["height"] + y, bottom - y]
+    for _ in range(x + 1, right):
+        counts += [image["height"] - (bottom - y), bottom - y]
+    counts.append(image["height"] * image["width"] - sum(counts))
+    return {"size": [image["height"], image["width"]], "counts": counts}
 
 
 def _picture(image: dict, objects: Sequence[dict], used: Sequence[int], number: int) -> np.ndarray:

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lit_vision.data.formats import masks
+from lit_vision.data.formats.masks import Masks
 from lit_vision.data.formats.proposals import Proposals
 from lit_vision.types import Target
 
@@ -28,6 +30,7 @@ class Annotations:
         crowd: bool [M].
         difficult: bool [M].
         area: float64 [M].
+        masks: Of the objects; None where they were not asked for.
         proposals: Regions from elsewhere, at least those of these images; None without.
     """
 
@@ -42,6 +45,7 @@ class Annotations:
     crowd: Tensor
     difficult: Tensor
     area: Tensor
+    masks: Masks | None = field(default=None, kw_only=True)
     proposals: Proposals | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
@@ -53,9 +57,10 @@ class Annotations:
 
     def target(self, index: int) -> Target:
         """The image's objects, in its original pixels."""
-        of_image = slice(int(self.starts[index]), int(self.starts[index + 1]))
+        first, last = self.starts[index : index + 2].tolist()
+        of_image = slice(first, last)
         boxes = self.boxes[of_image]
-        return Target(
+        target = Target(
             boxes.float(),
             self.labels[of_image],
             self.crowd[of_image],
@@ -64,8 +69,10 @@ class Annotations:
             self.image_ids[index],
             self.sizes[index],
             boxes,
-            *([self.proposals.of(self.names[index])] if self.proposals else []),
         )
+        if self.proposals:
+            target = target._replace(proposals=self.proposals.of(self.names[index]))
+        return target._replace(original_masks=self.masks.rows(first, last)) if self.masks else target
 
     def take(self, indices: Tensor) -> "Annotations":
         """The annotations of some images, in the given order."""
@@ -86,6 +93,7 @@ class Annotations:
             self.crowd[objects],
             self.difficult[objects],
             self.area[objects],
+            masks=self.masks and self.masks.take(objects),
             proposals=self.proposals,
         )
 
@@ -108,6 +116,7 @@ def concat(parts: Sequence[Annotations]) -> Annotations:
     offsets = [0]
     for part in moved:
         offsets.append(offsets[-1] + len(part.labels))
+    outlined = [part.masks for part in moved if part.masks]
     starts = [part.starts[:-1] + offset for part, offset in zip(moved, offsets, strict=False)]
     return Annotations(
         root,
@@ -120,4 +129,5 @@ def concat(parts: Sequence[Annotations]) -> Annotations:
             torch.cat([getattr(part, field) for part in moved])
             for field in ("boxes", "labels", "crowd", "difficult", "area")
         ),
+        masks=masks.concat(outlined) if len(outlined) == len(moved) else None,
     )

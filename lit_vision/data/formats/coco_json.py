@@ -18,6 +18,7 @@ import numpy as np
 from lit_vision import files, nearest
 from lit_vision.data.fetch import cache
 from lit_vision.data.formats import coco_objects, image_headers, lists, objects
+from lit_vision.data.formats import masks as outlines
 from lit_vision.data.formats.coco_objects import Entry, Place
 from lit_vision.data.formats.findings import Finding, Reading
 from lit_vision.data.formats.objects import Images
@@ -39,6 +40,8 @@ def read(
     categories: Sequence[Category] | None = None,
     ids: Path | None = None,
     labelled: bool = True,
+    masks: bool = False,
+    first: int | None = None,
 ) -> Reading:
     """The images and boxes of a file, checked against the images' headers.
 
@@ -51,12 +54,14 @@ def read(
         categories: Classes by label; None takes the file's own.
         ids: A text file with one image id a line: only these images are read.
         labelled: Whether the file must have `annotations`; a test set's may lack them.
+        masks: Whether the objects' outlines are kept as masks.
+        first: So many images are read, those with the lowest ids; None reads all.
 
     Raises:
         InputError: If a file is missing or is no such file, if the categories are not those asked for, or if an id
             is not in the file.
     """
-    content = _load(file)
+    content = _load(file, masks)
     classes = _categories(content, file)
     if categories is not None:
         _refuse_other_names(classes, categories, file)
@@ -65,10 +70,12 @@ def read(
     annotations = _annotations(content, file, labelled)
     entries = _entries(content["images"], file, findings)
     known = {entry["id"] for entry in entries}
-    place = Place(file, known, {category.id: label for label, category in enumerate(classes)})
+    place = Place(file, known, {category.id: label for label, category in enumerate(classes)}, masks)
     if ids is not None:
         wanted = _read_ids(ids, known, file)
         entries = [entry for entry in entries if entry["id"] in wanted]
+    if first is not None:
+        entries = sorted(entries, key=lambda entry: entry["id"])[:first]
     there = _images(_each_file_once(entries, file, findings), images, file, findings)
     found = coco_objects.read(annotations, there, place, findings)
     return Reading(objects.assemble(there, found), findings)
@@ -115,9 +122,9 @@ def _nearby(file: Path) -> str:
     return f";\n{nearest.hint(str(file), there)}" if there else "; name data.train, data.val and data.test"
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _load(file: Path, with_masks: bool = False) -> dict[str, Any]:
     try:
-        content = json.loads(files.content(file), object_hook=_without_masks)
+        content = json.loads(files.content(file), object_hook=outlines.slim if with_masks else _without_masks)
     except FileNotFoundError:
         raise InputError(f"{file}: there is no such annotation file{_nearby(file)}") from None
     except OSError as error:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from lit_vision.data.formats import objects
+from lit_vision.data.formats import masks, objects
 from lit_vision.data.formats.findings import Finding
 from lit_vision.data.formats.objects import Bools, Describe, Described, Floats, Images, Ints, Objects
 
@@ -17,11 +18,19 @@ _TOLERANCE = 1.0  # pixels
 
 
 class Place(NamedTuple):
-    """What objects are looked up in: their file, all its image ids, and the label of each category id."""
+    """What objects are looked up in.
+
+    Attributes:
+        file: Their file.
+        ids: All its image ids.
+        labels: The label of each category id.
+        masks: Whether outlines are read too.
+    """
 
     file: Path
     ids: set[int]
     labels: dict[int, int]
+    masks: bool = False
 
 
 def read(content: list[Any], images: Images, place: Place, findings: list[Finding]) -> Objects:
@@ -64,7 +73,25 @@ def _sound(entries: Sequence[Entry], owners: Ints, images: Images, place: Place,
     findings.extend(verdict.findings(stated, sizes, describe))
     crowd, clear = _crowd(entries, describe, findings)
     found = Objects(owners, boxes, labels, crowd, np.zeros_like(crowd), _areas(entries, boxes))
-    return found.take(verdict.sound & (labels >= 0) & once & clear)
+    sound = verdict.sound & (labels >= 0) & once & clear
+    if not place.masks:
+        return found.take(sound)
+    outlines = _masks(entries, sizes[owners], sound, place, findings)
+    return found._replace(masks=outlines).take(np.array([mask is not None for mask in outlines], dtype=np.bool_))
+
+
+def _masks(
+    entries: Sequence[Entry], sizes: Ints, sound: Bools, place: Place, findings: list[Finding]
+) -> npt.NDArray[np.object_]:
+    """The compressed mask of each sound object, None for those without one."""
+    found = np.full(len(entries), None, dtype=np.object_)
+    for index in np.flatnonzero(sound).tolist():
+        mask = masks.compress(entries[index].get("segmentation"), *sizes[index].tolist())
+        if isinstance(mask, str):
+            findings.append(Finding(place.file, _name(entries[index]), "bad segmentation", mask))
+        else:
+            found[index] = mask
+    return found
 
 
 def _crowd(entries: Sequence[Entry], describe: Describe, findings: list[Finding]) -> tuple[Bools, Bools]:

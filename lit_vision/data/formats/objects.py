@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from lit_vision.data.formats import masks
 from lit_vision.data.formats.annotations import Annotations
 from lit_vision.data.formats.findings import Finding
 
@@ -68,6 +69,7 @@ class Objects(NamedTuple):
         crowd: bool [M].
         difficult: bool [M].
         area: float64 [M].
+        masks: bytes [M], compressed run lengths; None where they were not read.
     """
 
     owners: Ints
@@ -76,11 +78,11 @@ class Objects(NamedTuple):
     crowd: Bools
     difficult: Bools
     area: Floats
+    masks: npt.NDArray[np.object_] | None = None
 
     def take(self, chosen: Ints | Bools) -> "Objects":
         """Some of the objects."""
-        owners, boxes, labels, crowd, difficult, area = self
-        return Objects(owners[chosen], boxes[chosen], labels[chosen], crowd[chosen], difficult[chosen], area[chosen])
+        return Objects(*(None if column is None else column[chosen] for column in self))  # type: ignore[arg-type]
 
 
 class Verdict(NamedTuple):
@@ -175,7 +177,8 @@ def assemble(images: Images, objects: Objects) -> Annotations:
         images.names,
         torch.from_numpy(images.sizes),
         torch.from_numpy(np.concatenate([[0], counts.cumsum()]).astype(np.int64)),
-        *(torch.from_numpy(field) for field in ordered[1:]),
+        *(torch.from_numpy(field) for field in ordered[1:6]),
+        masks=None if ordered.masks is None else masks.pack(ordered.masks.tolist()),
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from lit_vision.data.formats import masks
 from lit_vision.data.formats.annotations import Annotations
 from lit_vision.data.pipelines import collate, decode, loading
 from lit_vision.data.pipelines.photos import IMAGENET_MEAN, IMAGENET_STD
@@ -99,7 +100,7 @@ class BoxPipeline(Pipeline[Annotations, list[Target]]):
             chosen = (index + step) % len(split)
             image = self._read(split, chosen)
             if image is not None:
-                image, target = apply(self.train, image, split.target(chosen))
+                image, target = apply(self.train, image, with_pixels(split.target(chosen)))
                 return Sample(image, without_empty(target))
         raise InputError(f"none of the {len(split)} training images below {split.folder} can be read")
 
@@ -130,14 +131,26 @@ def read_file(split: Annotations, index: int) -> Tensor:
 
 
 def apply(transform: nn.Module, image: Tensor, target: Target) -> Sample[Target]:
-    """Transforms an image and its boxes and proposals with it; `original_boxes` stay as they are."""
+    """Transforms an image, and its boxes, proposals and masks with it; what is `original` stays as it is."""
     size = (image.shape[-2], image.shape[-1])
     objects = len(target.boxes)
     regions = torch.cat([target.boxes, target.proposals])
     moved: Any = tv_tensors.BoundingBoxes(regions, format=tv_tensors.BoundingBoxFormat.XYXY, canvas_size=size)
-    image, moved = transform(tv_tensors.Image(image), moved)
+    outlines = [tv_tensors.Mask(target.masks.byte())] if len(target.masks) else []  # no kernel resizes none of them
+    image, moved, *outlines = transform(tv_tensors.Image(image), moved, *outlines)
     moved = moved.as_subclass(Tensor)
-    return Sample(image.as_subclass(Tensor), target._replace(boxes=moved[:objects], proposals=moved[objects:]))
+    target = target._replace(boxes=moved[:objects], proposals=moved[objects:])
+    if outlines:
+        target = target._replace(masks=outlines[0].as_subclass(Tensor).bool())
+    return Sample(image.as_subclass(Tensor), target)
+
+
+def with_pixels(target: Target) -> Target:
+    """The target with its masks as pixels of the file's image, as a loss needs them; as it is without masks."""
+    if not len(target.original_masks):
+        return target
+    height, width = target.original_size.tolist()
+    return target._replace(masks=masks.pixels(target.original_masks, height, width))
 
 
 def without_empty(target: Target) -> Target:
@@ -145,7 +158,9 @@ def without_empty(target: Target) -> Target:
     kept = (target.boxes[:, 2:] > target.boxes[:, :2]).all(1)
     if bool(kept.all()):
         return target
-    of_objects = ("boxes", "labels", "crowd", "difficult", "area", "original_boxes")
+    of_objects = ["boxes", "labels", "crowd", "difficult", "area", "original_boxes"]
+    of_objects += ["masks"] if len(target.masks) else []
+    of_objects += ["original_masks"] if len(target.original_masks) else []
     return target._replace(**{name: getattr(target, name)[kept] for name in of_objects})
 
 

@@ -3,12 +3,14 @@
 import pytest
 import torch
 from torch import nn
+from torchvision.ops import masks_to_boxes
 from torchvision.transforms import v2
 
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.coco import COCO
 from lit_vision.data.digit_scenes import DigitScenes
-from lit_vision.data.pipelines.scenes import BoxPipeline, apply, crops, short_side, without_empty
+from lit_vision.data.formats import masks
+from lit_vision.data.pipelines.scenes import BoxPipeline, apply, crops, short_side, with_pixels, without_empty
 from lit_vision.data.voc import VOC, VocFormat
 from lit_vision.errors import InputError
 from lit_vision.types import Target
@@ -45,6 +47,42 @@ def test_boxes_are_resized_and_mirrored_with_their_image():
     x1, y1, x2, y2 = (int(side) for side in moved.boxes[0])
     assert double[0, y1:y2, x1:x2].float().mean() > 240
     assert double[0, :, : x1 - 2].max() == 0
+
+
+def outlined(*boxes, size=(40, 60)):
+    """A target whose masks fill the boxes, as a reader hands it over."""
+    made = target(*boxes, size=size)
+    pixels = torch.zeros(len(boxes), *size, dtype=torch.bool)
+    for mask, (x1, y1, x2, y2) in zip(pixels, boxes, strict=True):
+        mask[y1:y2, x1:x2] = True
+    return made._replace(original_masks=masks.pack(masks.of_pixels(pixels)).rows(0, len(boxes)))
+
+
+def test_masks_are_resized_and_mirrored_with_their_image():
+    image = torch.zeros((3, 40, 60), dtype=torch.uint8)
+    given = with_pixels(outlined((6, 10, 18, 20), (0, 0, 30, 40)))
+    _, moved = apply(v2.Compose([v2.Resize([80]), v2.RandomHorizontalFlip(p=1.0)]), image, given)
+    assert (type(moved.masks), moved.masks.dtype, moved.masks.shape) == (torch.Tensor, torch.bool, (2, 80, 120))
+    assert torch.equal(masks_to_boxes(moved.masks) + torch.tensor([0, 0, 1, 1]), moved.boxes)
+    assert moved.masks.sum((1, 2)).tolist() == [4 * 120, 4 * 1200]
+    assert torch.equal(moved.original_masks, given.original_masks)
+    kept = without_empty(moved._replace(boxes=torch.tensor([[5.0, 5, 5, 9], [60, 0, 120, 80]])))
+    assert torch.equal(kept.masks, moved.masks[1:])
+    assert torch.equal(kept.original_masks, moved.original_masks[1:])
+
+
+def test_training_sees_pixels_of_masks_and_evaluation_does_not():
+    data = DigitScenes(64, train=4, val=2, test=2, masks=True, batch_size=2)
+    (batch, *_) = batches(data, "train_dataloader")
+    for each in batch.targets:
+        assert each.masks.shape == (len(each.boxes), 64, 64)
+        assert torch.equal(masks_to_boxes(each.masks) + torch.tensor([0, 0, 1, 1]), each.boxes)
+    (batch, *_) = batches(data, "val_dataloader")
+    assert [len(each.masks) for each in batch.targets] == [0, 0]
+    assert [len(each.original_masks) for each in batch.targets] == [len(each.boxes) for each in batch.targets]
+    plain = DigitScenes(64, train=4, val=2, test=2, batch_size=2)
+    (batch, *_) = batches(plain, "train_dataloader")
+    assert [(each.masks.numel(), each.original_masks.numel()) for each in batch.targets] == [(0, 0)] * 2
 
 
 def test_the_short_side_goes_to_its_size_unless_the_long_one_passes_the_cap():
