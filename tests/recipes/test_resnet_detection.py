@@ -156,9 +156,9 @@ def test_table_9_is_cumulative():
     assert protocols(COCO, "ensemble") == refined | {"RegionMean": {}} | scaled
     seen = {
         row: network(COCO, row)["regions"]["init_args"]["head"]["init_args"]["context"]
-        for row in ("ResNet-101", "context")
+        for row in ("ResNet-101", "context", "ensemble")
     }
-    assert seen == {"ResNet-101": False, "context": True}
+    assert seen == {"ResNet-101": False, "context": True, "ensemble": True}
 
 
 def test_the_largest_scale_is_the_image_that_the_pipeline_hands_over():

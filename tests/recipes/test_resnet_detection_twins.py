@@ -88,6 +88,8 @@ class Twins:
             if origin := recipes.read_card(recipe).rows[row].starts_from:
                 self.trained(*origin.split(": "))
             self.run("fit", recipe, row, "--seed_everything", seed, "--run", folder)
+            for file in folder.glob("stages/*/checkpoints/*"):  # gigabytes, and only the last stage is tested
+                file.unlink()
         return folder
 
 
@@ -154,4 +156,5 @@ def test_baseline_plus_plus_plus_knows_where_it_started(twins):
     for stage in (folder, folder / "stages" / "rpn-1", folder / "stages" / "fast-2"):
         assert json.loads((stage / "run.json").read_text())["starts_from"] == str(origin)
         theirs, ours = result(origin)["changed"], result(stage)["changed"]
-        assert theirs.items() <= ours.items()
+        assert theirs.keys() <= ours.keys()
+        assert "model.network.regions.head.backbone.weights" in ours  # which the origin alone has changed
