@@ -45,7 +45,7 @@ class AnchorCount(Analysis):
         # Maps without channels: places are all that anchors are made from.
         places = {level: torch.empty(1, 0, *feature.shape[-2:]) for level, feature in features.items()}
         anchors, counts = part.anchors(places, self.size)
-        inside = box.inside(anchors, torch.tensor(self.size)).split(counts)
+        inside = torch.split(box.inside(anchors, torch.tensor(self.size)), list(counts))
         found = {"anchors": np.array(counts), "anchors_inside": np.array([int(each.sum()) for each in inside])}
         figures = {name: count.sum() / 1e3 for name, count in found.items()}
         return Findings(figures, {"level": np.array(sorted(places))} | found)
