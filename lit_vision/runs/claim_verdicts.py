@@ -9,6 +9,8 @@ from lit_vision.experiment.claims import Claim
 from lit_vision.experiment.paired import Judgement
 from lit_vision.runs.claim_runs import Line
 
+INTERIM = "interim"
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -116,7 +118,7 @@ def _remarks(
     if other:
         yield f"edited after its first run: {_counted(len(other), 'run')} of another wording do not count"
     if waiting := [seed for seed in claim.seeds if set(figures.get(seed, ())) != set(claim.arms)] if figures else []:
-        yield f"interim: {_seeds(waiting)} of the file not finished"
+        yield f"{INTERIM}: {_seeds(waiting)} of the file not finished"
     if added := [seed for seed in differences if seed not in claim.seeds]:
         yield f"{_seeds(added)} added to those of the file"
     if untold := [seed for seed in figures if set(figures[seed]) == set(claim.arms) and seed not in differences]:
@@ -140,9 +142,13 @@ def corrected(judged: Iterable[Judged]) -> dict[str, float]:
 
 
 def by_row(judged: Iterable[Judged]) -> dict[tuple[str, str | None], dict[str, str]]:
-    """The claims that name a recipe's row, each with its verdict: `{"C00": "holds"}`, by recipe and row."""
+    """The claims that name a recipe's row, each with its verdict: `{"C00": "holds"}`, by recipe and row.
+
+    A verdict before all seeds of the file have run is called interim.
+    """
     found: dict[tuple[str, str | None], dict[str, str]] = {}
     for one in judged:
+        interim = ", interim" * any(remark.startswith(INTERIM) for remark in one.remarks)
         for arm in one.claim.arms.values():
-            found.setdefault((arm.recipe, claims.row_of(arm)), {})[one.claim.id] = str(one.judgement.word)
+            found.setdefault((arm.recipe, claims.row_of(arm)), {})[one.claim.id] = f"{one.judgement.word}{interim}"
     return found

@@ -147,6 +147,8 @@ def test_marks_name_rows_and_verdicts(root):
     other = claim_verdicts.judge(dataclasses.replace(CLAIM, id="C91"), [])
     told = {"C90": "holds", "C91": "not run"}
     assert claim_verdicts.by_row([found, other]) == {("quickstart/digits", "digits"): told}
+    claim_runs.place(CLAIM, "b", 4, root).result.unlink()
+    assert claim_verdicts.by_row([judged(root)]) == {("quickstart/digits", "digits"): {"C90": "undecided, interim"}}
     assert claim_verdicts.corrected([found, other]) == {"C90": found.judgement.p}
 
 
