@@ -34,6 +34,11 @@ class Judged:
     remarks: list[str] = field(default_factory=list)
     told: Mapping[str, Judgement] = field(default_factory=dict)
 
+    @property
+    def interim(self) -> bool:
+        """Whether seeds of the file are missing."""
+        return any(remark.startswith(INTERIM) for remark in self.remarks)
+
 
 def judge(claim: Claim, found: Iterable[Line]) -> Judged:
     """Judges a claim by the runs that were made for it as it stands now; all of them count.
@@ -148,7 +153,7 @@ def by_row(judged: Iterable[Judged]) -> dict[tuple[str, str | None], dict[str, s
     """
     found: dict[tuple[str, str | None], dict[str, str]] = {}
     for one in judged:
-        interim = ", interim" * any(remark.startswith(INTERIM) for remark in one.remarks)
+        interim = ", interim" if one.interim else ""
         for arm in one.claim.arms.values():
             found.setdefault((arm.recipe, claims.row_of(arm)), {})[one.claim.id] = f"{one.judgement.word}{interim}"
     return found
