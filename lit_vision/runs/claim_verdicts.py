@@ -69,11 +69,10 @@ def by_seed(lines: Iterable[Line], metric: str) -> dict[int, dict[str, float | N
 def successes(claim: Claim, figures: Mapping[int, Mapping[str, float | None]]) -> dict[str, tuple[int, int]]:
     """Successes and runs of each arm, where the claim counts them."""
     counted = claim.evidence.successes
-    found = {}
-    for arm in claim.arms if counted else ():
-        of_arm = [of_seed[arm] for of_seed in figures.values() if arm in of_seed]
-        found[arm] = (sum(map(counted.reached, of_arm)) if counted else 0, len(of_arm))
-    return found
+    if counted is None:
+        return {}
+    ran = {arm: [of_seed[arm] for of_seed in figures.values() if arm in of_seed] for arm in claim.arms}
+    return {arm: (sum(map(counted.reached, found)), len(found)) for arm, found in ran.items()}
 
 
 def _judgement(claim: Claim, metric: str, lines: list[Line]) -> Judgement:
