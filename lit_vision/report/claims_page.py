@@ -45,7 +45,7 @@ def _row(one: Judged, corrected: dict[str, float]) -> list[str]:
     verdict = one.judgement
     return [
         *(one.claim.id, one.claim.statement, str(verdict.pairs), numbers.signed(verdict.mean)),
-        *(claim_section.interval(verdict), _p(verdict.p), _p(corrected.get(one.claim.id)), claim_section.told(one)),
+        *(claim_section.interval(verdict), _p(verdict.p), _p(corrected.get(one.claim.id)), _told(one)),
     ]
 
 
@@ -65,5 +65,9 @@ def _short(one: Judged) -> list[str]:
     claim = one.claim
     seeds = ", ".join(map(str, claim.seeds))
     minutes = f"{claim.budget.minutes:g}"
-    told = claim_section.told(one)
-    return [claim.id, claim.text, claim.statement, ", ".join(claim.arms), seeds, minutes, told]
+    return [claim.id, claim.text, claim.statement, ", ".join(claim.arms), seeds, minutes, _told(one)]
+
+
+def _told(one: Judged) -> str:
+    """The verdict in words, and whether it is the last one."""
+    return f"{claim_section.told(one)}{', interim' if one.interim else ''}"

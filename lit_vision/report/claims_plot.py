@@ -40,7 +40,7 @@ def _counted(one: Judged) -> Figure:
     figure = Figure(figsize=(6.4, 1.6 + 0.3 * len(arms)), layout="constrained")
     axes = figure.subplots()
     for place, arm in enumerate(reversed(arms)):
-        values = [figure for figures in one.figures.values() if (figure := figures.get(arm)) is not None]
+        values = [value for figures in one.figures.values() if (value := figures.get(arm)) is not None]
         axes.plot(values, [place] * len(values), "o", color="tab:blue", alpha=0.6)
     level = successes.below if successes.below is not None else successes.above
     assert level is not None

@@ -9,6 +9,8 @@ from lit_vision.experiment.claims import Claim
 from lit_vision.experiment.paired import Judgement
 from lit_vision.runs.claim_runs import Line
 
+INTERIM = "interim"
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -31,6 +33,11 @@ class Judged:
     lines: list[Line] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     told: Mapping[str, Judgement] = field(default_factory=dict)
+
+    @property
+    def interim(self) -> bool:
+        """Whether seeds of the file are missing."""
+        return any(remark.startswith(INTERIM) for remark in self.remarks)
 
 
 def judge(claim: Claim, found: Iterable[Line]) -> Judged:
@@ -62,11 +69,10 @@ def by_seed(lines: Iterable[Line], metric: str) -> dict[int, dict[str, float | N
 def successes(claim: Claim, figures: Mapping[int, Mapping[str, float | None]]) -> dict[str, tuple[int, int]]:
     """Successes and runs of each arm, where the claim counts them."""
     counted = claim.evidence.successes
-    found = {}
-    for arm in claim.arms if counted else ():
-        of_arm = [of_seed[arm] for of_seed in figures.values() if arm in of_seed]
-        found[arm] = (sum(map(counted.reached, of_arm)) if counted else 0, len(of_arm))
-    return found
+    if counted is None:
+        return {}
+    ran = {arm: [of_seed[arm] for of_seed in figures.values() if arm in of_seed] for arm in claim.arms}
+    return {arm: (sum(map(counted.reached, found)), len(found)) for arm, found in ran.items()}
 
 
 def _judgement(claim: Claim, metric: str, lines: list[Line]) -> Judgement:
@@ -116,7 +122,7 @@ def _remarks(
     if other:
         yield f"edited after its first run: {_counted(len(other), 'run')} of another wording do not count"
     if waiting := [seed for seed in claim.seeds if set(figures.get(seed, ())) != set(claim.arms)] if figures else []:
-        yield f"interim: {_seeds(waiting)} of the file not finished"
+        yield f"{INTERIM}: {_seeds(waiting)} of the file not finished"
     if added := [seed for seed in differences if seed not in claim.seeds]:
         yield f"{_seeds(added)} added to those of the file"
     if untold := [seed for seed in figures if set(figures[seed]) == set(claim.arms) and seed not in differences]:
@@ -140,9 +146,13 @@ def corrected(judged: Iterable[Judged]) -> dict[str, float]:
 
 
 def by_row(judged: Iterable[Judged]) -> dict[tuple[str, str | None], dict[str, str]]:
-    """The claims that name a recipe's row, each with its verdict: `{"C00": "holds"}`, by recipe and row."""
+    """The claims that name a recipe's row, each with its verdict: `{"C00": "holds"}`, by recipe and row.
+
+    A verdict before all seeds of the file have run is called interim.
+    """
     found: dict[tuple[str, str | None], dict[str, str]] = {}
     for one in judged:
+        interim = ", interim" if one.interim else ""
         for arm in one.claim.arms.values():
-            found.setdefault((arm.recipe, claims.row_of(arm)), {})[one.claim.id] = str(one.judgement.word)
+            found.setdefault((arm.recipe, claims.row_of(arm)), {})[one.claim.id] = f"{one.judgement.word}{interim}"
     return found

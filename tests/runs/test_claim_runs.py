@@ -8,6 +8,7 @@ import pytest
 
 from lit_vision.errors import InputError
 from lit_vision.experiment import claims, yamlio
+from lit_vision.report import claims_page
 from lit_vision.runs import claim_runs, claim_verdicts
 
 ARM = {"recipe": "quickstart/digits", "set": {"trainer.max_steps": 2}}
@@ -75,6 +76,10 @@ def test_unfinished_seeds_of_the_file_make_an_interim_verdict(root):
     found = judged(root)
     assert found.differences == {3: 20.0}
     assert found.remarks == ["interim: seed 4 of the file not finished"]
+    assert (found.interim, claims_page.listing([found]).rows[0][-1]) == (
+        True,
+        "undecided (about 5 pairs needed), interim",
+    )
 
 
 def test_a_run_without_a_figure_makes_no_pair(root):
@@ -147,6 +152,8 @@ def test_marks_name_rows_and_verdicts(root):
     other = claim_verdicts.judge(dataclasses.replace(CLAIM, id="C91"), [])
     told = {"C90": "holds", "C91": "not run"}
     assert claim_verdicts.by_row([found, other]) == {("quickstart/digits", "digits"): told}
+    claim_runs.place(CLAIM, "b", 4, root).result.unlink()
+    assert claim_verdicts.by_row([judged(root)]) == {("quickstart/digits", "digits"): {"C90": "undecided, interim"}}
     assert claim_verdicts.corrected([found, other]) == {"C90": found.judgement.p}
 
 
