@@ -147,7 +147,7 @@ class RCNN(Localiser):
     def candidates(self, features: Features, image_size: Sequence[int], sizes: Tensor) -> list[Candidates]:
         """The best proposals of each class that is looked for, each scored and moved by what its region says."""
         proposed = self._proposed(features, image_size, sizes, self.classes)
-        images = zip(features[0].split(1), sizes.split(1), proposed, strict=True)
+        images = zip(torch.split(features[0], 1), torch.split(sizes, 1), proposed, strict=True)
         return [self._anew(*image) for image in images]
 
     def static(self) -> Iterable[nn.Module]:
@@ -181,15 +181,16 @@ class RCNN(Localiser):
 
     def _kept(self, candidates: Candidates) -> Detections:
         """The best of each class, after suppression within it."""
-        classes = [candidates.groups == group for group in candidates.groups.unique()]
-        kept = [selection.suppress(*(value[of] for value in candidates), selection=self.selection) for of in classes]
+        classes = [candidates.groups == group for group in torch.unique(candidates.groups)]
+        of_class = [Candidates(*(value[of] for value in candidates)) for of in classes]
+        kept = [selection.suppress(*each, selection=self.selection) for each in of_class]
         return Detections(*map(torch.cat, zip(*kept, strict=True)))
 
     def _of_own_classes(self, features: Features, batch: Batch[list[Target]], labels: Sequence[Tensor]) -> list[Tensor]:
         """Proposals [R, 4] of each image, of the classes of its objects, int64 [G]."""
         found, shape = [], batch.images.shape[-2:]
         for index, of_image in enumerate(labels):
-            own = of_image.unique() if len(of_image) else None
+            own = torch.unique(of_image) if len(of_image) else None
             alone = {level: each[index : index + 1] for level, each in features.items()}
             found += self._proposed(alone, shape, batch.sizes[index : index + 1], own)
         return [each.boxes for each in found]
@@ -200,14 +201,14 @@ class RCNN(Localiser):
         matched = torch.cat(matching.assign(self.matcher, boxes, regions))
         size = self.sampler.size * len(regions)
         drawn = sampling.balanced(matched >= 0, matched == matching.NEGATIVE, size, self.sampler.fraction)
-        of_each = drawn.split([len(each) for each in regions])
+        of_each = torch.split(drawn, [len(each) for each in regions])
         return [each[of] for each, of in zip(regions, of_each, strict=True)], matched[drawn]
 
     def _anew(self, image: Tensor, size: Tensor, proposed: Detections) -> Candidates:
         """What the regions' network makes of proposals in a normalised image [1, 3, H, W] of size [1, 2]."""
         parts = [
             self.regions(roi.crops(image, size, [regions], self.regions.size))
-            for regions in proposed.boxes.split(self.regions.at_once)
+            for regions in torch.split(proposed.boxes, self.regions.at_once)
         ]
         with full_precision(image):
             logits, deltas = (torch.cat(each).float() for each in zip(*parts, strict=True))
