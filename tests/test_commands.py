@@ -30,6 +30,7 @@ RESOLVED = """
 fit --config quickstart/digits --trainer.accelerator cpu --trainer.devices 2 --trainer.strategy ddp
 fit --config quickstart/digit_scenes --trainer.accelerator cpu --trainer.devices 2 --trainer.strategy ddp
 fit --config quickstart/digit_scenes --seed_everything SEED
+fit --config quickstart/digit_regions --row "ensemble"
 fit --config quickstart/digits --seed_everything SEED
 fit --config resnet/cifar10 --row "resnet-20"
 fit --config resnet/cifar10 --row "resnet-20" --data.num_workers 2

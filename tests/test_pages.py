@@ -42,7 +42,7 @@ OF_RUNS = ("runs/claims/", "runs/sweeps/")
 # Recipes whose resolved keys are all that pages and messages name.
 RESOLVED = (
     *(("quickstart/digits", None), ("quickstart/own_boxes", None), ("resnet/imagenet", "resnet-50")),
-    *(("retinanet/r50_fpn_coco", "minival"), ("resnet/cifar10", "resnet-110")),
+    *(("retinanet/r50_fpn_coco", "minival"), ("fpn/faster_rcnn_coco", "R-50"), ("resnet/cifar10", "resnet-110")),
 )
 
 

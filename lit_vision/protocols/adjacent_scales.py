@@ -19,14 +19,19 @@ class AdjacentScales(ImagePyramid):
         sides: Short sides of the scales; those of the paper.
         cap: Longest long side, which the paper does not name.
         proposed_at: See `ImagePyramid`.
+        ideal: See `ImagePyramid`.
 
     Raises:
-        InputError: There are not two scales, or one is not positive.
+        InputError: There are not two scales, or a number is not positive.
     """
 
     count: ClassVar = 2
 
     def __init__(
-        self, sides: Sequence[int] = (200, 400, 600, 800, 1000), cap: int = 2000, proposed_at: int | None = None
+        self,
+        sides: Sequence[int] = (200, 400, 600, 800, 1000),
+        cap: int = 2000,
+        proposed_at: int | None = None,
+        ideal: int = 224,
     ) -> None:
-        super().__init__(sides, cap, proposed_at)
+        super().__init__(sides, cap, proposed_at, ideal)

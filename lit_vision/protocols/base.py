@@ -33,6 +33,13 @@ class Protocol:
     alters: str = ""
     members: Members | None = None
 
+    def check(self, network: nn.Module) -> None:
+        """Called before anything is trained or tested, of each network that will be looked by.
+
+        Raises:
+            InputError: The protocol is not for such a network.
+        """
+
     def begin(self, network: nn.Module, training: TrainingImages) -> None:
         """Called before each pass over a split, by all processes; most protocols need nothing.
 

@@ -24,6 +24,8 @@ class Mean(ClassProtocol):
         of: How each member looks at an image; plainly if None.
     """
 
+    members: Members
+
     def __init__(self, of: ClassProtocol | None = None) -> None:
         self.of = of or Plain()
         self.members = Members("Mean")
@@ -58,6 +60,8 @@ class RegionMean(RegionProtocol):
         of: How each member proposes and scores; at the pipeline's scale if None.
     """
 
+    members: Members
+
     def __init__(self, of: RegionProtocol | None = None) -> None:
         self.of = of or OneScale()
         self.members = Members("RegionMean")
@@ -82,9 +86,15 @@ class BoxUnion(CandidateProtocol):
         of: How each member finds its candidates; plainly if None.
     """
 
+    members: Members
+
     def __init__(self, of: CandidateProtocol | None = None) -> None:
         self.of = of or Plain()
         self.members = Members("BoxUnion")
+
+    def check(self, network: nn.Module) -> None:
+        """As `of` does."""
+        self.of.check(network)
 
     def candidates(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None

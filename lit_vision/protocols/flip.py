@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector, RegionDetector
@@ -23,6 +23,13 @@ class Flip(CandidateProtocol):
     def __init__(self, merge: Literal["union", "mean"] = "union") -> None:
         self.merge = merge
 
+    def check(self, network: nn.Module) -> None:
+        """Refuses `mean` to a detector without a second stage."""
+        if self.merge == "mean" and not isinstance(network, RegionDetector):
+            raise InputError(
+                f"protocol.merge is mean, but {type(network).__name__} has no second stage that scores boxes; use union"
+            )
+
     def candidates(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
     ) -> list[Candidates]:
@@ -37,10 +44,8 @@ class Flip(CandidateProtocol):
             )
         if self.merge == "union":
             return _union(network, images, sizes)
-        if not isinstance(network, RegionDetector):
-            raise InputError(
-                f"protocol.merge is mean, but {type(network).__name__} has no second stage that scores boxes; use union"
-            )
+        self.check(network)
+        assert isinstance(network, RegionDetector)
         return network.candidates_of(_mean(network, images, sizes), sizes)
 
 

@@ -14,7 +14,6 @@ from lit_vision.models.detector import Detector, RegionDetector
 from lit_vision.protocols.regions import Look, OneScale, RegionProtocol, two_stage
 from lit_vision.types import Features
 
-CANONICAL = 224
 MULTIPLE = 32  # sides of a padded batch, as the pipeline makes them
 
 
@@ -39,7 +38,7 @@ Views = Callable[[float], View]
 
 
 class ImagePyramid(RegionProtocol, ABC):
-    """Pools each region from the scales at which its area is nearest to 224 x 224 pixels, and merges by maxout.
+    """Pools each region from the scales at which its area is nearest to `ideal` x `ideal`, and merges by maxout.
 
     Scales are made from the pipeline's image and padded as a batch of one would be; larger ones hold no more detail.
     Those that the cap makes equal are one. A whole image, which a head with context pools, is a region like any other.
@@ -49,28 +48,30 @@ class ImagePyramid(RegionProtocol, ABC):
         cap: Longest long side.
         proposed_at: Short side of the scale at which regions are proposed; None for the image as the pipeline hands it
             over.
+        ideal: In pixels; the 224 of networks that were trained on ImageNet, as in SPP-net.
 
     Attributes:
         count: From how many scales a region is pooled.
 
     Raises:
-        InputError: There are fewer scales than `count`, or a side is not positive.
+        InputError: There are fewer scales than `count`, or a number is not positive.
     """
 
     count: ClassVar[int]
 
-    def __init__(self, sides: Sequence[int], cap: int, proposed_at: int | None = None) -> None:
+    def __init__(self, sides: Sequence[int], cap: int, proposed_at: int | None, ideal: int) -> None:
         name = f"protocol {type(self).__name__}"
         if len(sides) < self.count:
             raise InputError(f"{name} pools each region from {self.count} of its sides, got {list(sides)}; name more")
-        if min(*sides, cap, cap if proposed_at is None else proposed_at) < 1:
+        if min(*sides, cap, ideal, cap if proposed_at is None else proposed_at) < 1:
             raise InputError(
-                f"{name}: sides, cap and proposed_at are in pixels, from 1 on, "
-                f"got {list(sides)}, {cap} and {proposed_at}"
+                f"{name}: sides, cap, proposed_at and ideal are in pixels, from 1 on, "
+                f"got {list(sides)}, {cap}, {proposed_at} and {ideal}"
             )
         self.sides = list(sides)
         self.cap = cap
         self.proposed_at = proposed_at
+        self.ideal = ideal
 
     def look(self, network: Detector, images: Tensor, sizes: Tensor) -> Look:
         """See `RegionProtocol`."""
@@ -93,7 +94,7 @@ class ImagePyramid(RegionProtocol, ABC):
 
     def _pool(self, network: RegionDetector, views: Views, factors: Sequence[float], boxes: Tensor) -> Tensor:
         """The larger of what the boxes [R, 4] of an image are at their scales, element by element."""
-        of = nearest(boxes, boxes.new_tensor(factors), self.count)
+        of = nearest(boxes, boxes.new_tensor(factors), self.ideal, self.count)
         used = of.any(0).nonzero()[:, 0].tolist() or [0]
         pooled = [_pooled(network, views(factors[index]), boxes[of[:, index]]) for index in used]
         merged = pooled[0].new_full((len(boxes), *pooled[0].shape[1:]), -torch.inf)
@@ -102,20 +103,21 @@ class ImagePyramid(RegionProtocol, ABC):
         return merged
 
 
-def nearest(regions: Tensor, factors: Tensor, count: int) -> Tensor:
-    """Which of the factors bring each region's area nearest to 224 x 224 pixels. Several are always neighbours.
+def nearest(regions: Tensor, factors: Tensor, ideal: int, count: int) -> Tensor:
+    """Which of the factors bring each region's area nearest to that of a square. Several are always neighbours.
 
     Args:
         regions: [R, 4] xyxy.
         factors: [S], ascending.
+        ideal: Side of the square.
         count: How many; all if there are not so many.
 
     Returns:
         bool [R, S].
     """
-    # Areas next to nothing would be lost in 224 x 224, and the order of the scales with them.
+    # Areas next to nothing would be lost in the square's, and the order of the scales with them.
     areas = (regions[:, 2:] - regions[:, :2]).double().prod(1).clamp(min=1e-3)
-    distances = (areas[:, None] * factors.double().square() - CANONICAL**2).abs()
+    distances = (areas[:, None] * factors.double().square() - ideal**2).abs()
     best = distances.argsort(dim=1, stable=True)[:, :count]
     return torch.zeros_like(distances, dtype=torch.bool).scatter(1, best, True)
 

@@ -13,14 +13,19 @@ class NearestScale(ImagePyramid):
         sides: Short sides of the scales. The paper gives their number alone; 480, 576, 688, 864 and 1200 are SPP-net's.
         cap: Longest long side.
         proposed_at: See `ImagePyramid`.
+        ideal: See `ImagePyramid`.
 
     Raises:
-        InputError: There is no scale, or one is not positive.
+        InputError: There is no scale, or a number is not positive.
     """
 
     count: ClassVar = 1
 
     def __init__(
-        self, sides: Sequence[int] = (480, 576, 688, 864, 1200), cap: int = 2000, proposed_at: int | None = None
+        self,
+        sides: Sequence[int] = (480, 576, 688, 864, 1200),
+        cap: int = 2000,
+        proposed_at: int | None = None,
+        ideal: int = 224,
     ) -> None:
-        super().__init__(sides, cap, proposed_at)
+        super().__init__(sides, cap, proposed_at, ideal)

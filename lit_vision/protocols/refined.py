@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector
@@ -36,6 +36,10 @@ class Refined(CandidateProtocol):
         self.of = of or OneScale()
         self.nms = nms
         self.members = self.of.members
+
+    def check(self, network: nn.Module) -> None:
+        """Refuses a detector without a second stage."""
+        two_stage(network, self)
 
     def candidates(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None

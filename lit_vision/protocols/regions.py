@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector, RegionDetector
-from lit_vision.protocols.base import CandidateProtocol
+from lit_vision.protocols.base import CandidateProtocol, Protocol
 from lit_vision.types import Candidates, Scores
 
 
@@ -35,6 +35,10 @@ class RegionProtocol(CandidateProtocol):
         Raises:
             InputError: The detector has no second stage.
         """
+
+    def check(self, network: nn.Module) -> None:
+        """Refuses a detector without a second stage."""
+        two_stage(network, self)
 
     def candidates(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
@@ -62,7 +66,7 @@ class OneScale(RegionProtocol):
         )
 
 
-def two_stage(network: Detector, protocol: CandidateProtocol) -> RegionDetector:
+def two_stage(network: nn.Module, protocol: Protocol) -> RegionDetector:
     """The network, if it can score regions.
 
     Raises:

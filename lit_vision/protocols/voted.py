@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.models.detector import Detector
@@ -34,6 +34,10 @@ class Voted(CandidateProtocol):
         self.of = of or Plain()
         self.overlap = overlap
         self.members = self.of.members
+
+    def check(self, network: nn.Module) -> None:
+        """As `of` does."""
+        self.of.check(network)
 
     def candidates(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None

@@ -131,7 +131,7 @@ def _join(assembler: Assembler, test: Test) -> None:
     """Hands the other members' networks to the protocol.
 
     Raises:
-        InputError: If the protocol joins none, or a member has other classes.
+        InputError: If the protocol joins none or is not for a member, or a member has other classes.
     """
     if not test.is_ensemble:
         return
@@ -149,6 +149,7 @@ def _join(assembler: Assembler, test: Test) -> None:
                 f"{member.folder.path} knows {network.num_classes} classes, but {test.members[0].folder.path} "
                 f"{model.network.num_classes}; members of one ensemble know the same"
             )
+        model.protocol.check(network)
     joining.join(networks)
 
 

@@ -70,13 +70,14 @@ class Task(L.LightningModule):
         """Evaluates by another protocol from now on.
 
         Raises:
-            InputError: If it is one of another task.
+            InputError: If it is one of another task, or not for such a network.
         """
         if not isinstance(protocol, self.looks_by):
             raise InputError(
                 f"protocol {type(protocol).__name__} is not for the task {type(self).__name__}: "
                 f"it is no {self.looks_by.__name__}"
             )
+        protocol.check(self.network)
         self.protocol = protocol
 
     def __setattr__(self, name: str, value: Any) -> None:

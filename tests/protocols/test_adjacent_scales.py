@@ -31,14 +31,14 @@ def same(one, other):
 def test_two_neighbours_by_hand():
     # In an image of 600: 672 pixels are 224 at the smallest scale, 134 are so at the largest; 224 are so as they are,
     # and at 800 their area is 178^2 too large, at 400 167^2 too small. 10 and 2000 pixels are beyond the ends.
-    chosen = nearest(boxes(672, 134, 224, 10, 2000), SIDES / 600, 2)
+    chosen = nearest(boxes(672, 134, 224, 10, 2000), SIDES / 600, 224, 2)
     assert chosen.nonzero()[:, 1].reshape(-1, 2).tolist() == [[0, 1], [3, 4], [1, 2], [3, 4], [0, 1]]
 
 
 def test_the_two_nearest_are_always_neighbours():
     sides = torch.cat([torch.zeros(1), torch.logspace(-6, 5, 2000)])
     regions = torch.cat([torch.zeros(len(sides), 2), sides[:, None].expand(-1, 2)], 1)
-    places = nearest(regions, SIDES / 600, 2).nonzero()[:, 1].reshape(-1, 2)
+    places = nearest(regions, SIDES / 600, 224, 2).nonzero()[:, 1].reshape(-1, 2)
     assert (places[:, 1] - places[:, 0] == 1).all()
     assert places.unique(dim=0).tolist() == [[0, 1], [1, 2], [2, 3], [3, 4]]
 
@@ -67,6 +67,8 @@ def test_maxout_by_hand():
     # 64 pixels are nearest to 224 at 960 (192) and 640; 256 at 320 and, 40,000 below against 12,000 above, at 160
     assert network.asked == [[[960, -640, 96], [320, -160, 0]]]
     assert found.boxes.tolist() == regions.tolist()
+    AdjacentScales(sides=(640, 160, 320, 960), ideal=64).detect(network, image, sizes, [regions])
+    assert network.asked[1] == [[320, -160, 32], [320, -160, 0]]
 
 
 def test_scales_of_the_pipeline_s_size_change_nothing():
@@ -134,7 +136,8 @@ def test_bad_scales_are_told():
     with pytest.raises(InputError, match=told):
         AdjacentScales(sides=(600,))
     told = (
-        r"^protocol AdjacentScales: sides, cap and proposed_at are in pixels, from 1 on, got \[200, 400\], 2000 and 0$"
+        r"^protocol AdjacentScales: sides, cap, proposed_at and ideal are in pixels, from 1 on, "
+        r"got \[200, 400\], 2000, 0 and 224$"
     )
     with pytest.raises(InputError, match=told):
         AdjacentScales(sides=(200, 400), proposed_at=0)

@@ -21,7 +21,7 @@ def test_the_nearest_scale_by_hand():
     # than at half (8,100) or double (129,600)
     sides = torch.tensor([224.0, 112, 448, 180])
     regions = torch.cat([torch.zeros(4, 2), sides[:, None].expand(4, 2)], 1)
-    chosen = nearest(regions, torch.tensor([0.5, 1, 2]), 1)
+    chosen = nearest(regions, torch.tensor([0.5, 1, 2]), 224, 1)
     assert chosen.nonzero().tolist() == [[0, 1], [1, 2], [2, 0], [3, 1]]
 
 

@@ -49,7 +49,7 @@ class RegionHead(nn.Module, ABC):
         """
         hidden = self.vectors(pooled)
         if self.context:
-            hidden = torch.cat([_beside_the_last(image) for image in hidden.split(list(counts))])
+            hidden = torch.cat([_beside_the_last(image) for image in torch.split(hidden, list(counts))])
         return self.cls(hidden), self.box(hidden).unflatten(1, (-1, 4))
 
     def _end(self, width: int) -> None:
