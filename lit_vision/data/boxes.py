@@ -112,7 +112,8 @@ class BoxData(DataModule[Annotations]):
         """The sound images and objects of every split, without the images in quarantine.
 
         Raises:
-            InputError: If something else is bad and the policy is `fail`, or masks are asked for and the files have none.
+            InputError: If something else is bad and the policy is `fail`, or the files have no masks that are asked
+                for.
         """
         read = self.readings()
         if self.masks and not all(reading.annotations.masks for reading in read.values()):

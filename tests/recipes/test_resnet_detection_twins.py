@@ -145,8 +145,6 @@ def test_the_ensemble_of_three_seeds(twins, tmp_path):
     assert [(member["row"], member["seed"]) for member in found["members"]] == [
         ("context, trainval", seed) for seed in (1, 2, 3)
     ]
-    (detections,) = (tmp_path / "run").rglob("detections_test-dev2015_*.json")
-    assert {entry["image_id"] for entry in json.loads(detections.read_text())} <= {100, 101}
 
 
 @pytest.mark.slow
