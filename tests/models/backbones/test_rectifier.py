@@ -179,7 +179,5 @@ def test_the_nets_of_trials_have_the_layers_that_they_name():
     connected = rectifier.connected_net(depth=29, width=16, size=8)
     assert connected(torch.rand(2, 3, 8, 8))[0].shape == (2, 16, 1, 1)
     assert sum(isinstance(module, nn.Conv2d) for module in connected.modules()) == 29
-    with pytest.raises(
-        InputError, match=r"small_net: depths are \[3\] and widths \[32, 64\]; give one of each per row"
-    ):
+    with pytest.raises(InputError, match=r"depths are \[3\] and widths \[32, 64\]; give one of each per row"):
         rectifier.small_net([3], [32, 64])
