@@ -5,6 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
+from lit_vision.errors import InputError
 from lit_vision.models import counts
 from lit_vision.models.activation import Rectified
 from lit_vision.models.backbones import rectifier, vgg
@@ -164,3 +165,19 @@ def test_spp_and_maps_agree_about_224_pixels():
     assert shapes(rectifier.net14())[-1][1:] == (18, 18)
     with torch.device("meta"):
         assert SPP(256, 5, bins=(6, 3, 2, 1), window=18)(torch.empty(1, 256, 18, 18)).shape == (1, 5)
+
+
+def test_the_nets_of_trials_have_the_layers_that_they_name():
+    small = rectifier.small_net([3, 2, 2], [32, 64, 128])
+    features = small(torch.rand(2, 3, 32, 32))
+    assert {level: tuple(map_.shape[1:]) for level, map_ in features.items()} == {
+        0: (32, 32, 32),
+        1: (64, 16, 16),
+        2: (128, 8, 8),
+    }
+    assert sum(isinstance(module, nn.Conv2d) for module in small.modules()) == 7
+    connected = rectifier.connected_net(depth=29, width=16, size=8)
+    assert connected(torch.rand(2, 3, 8, 8))[0].shape == (2, 16, 1, 1)
+    assert sum(isinstance(module, nn.Conv2d) for module in connected.modules()) == 29
+    with pytest.raises(InputError, match=r"depths are \[3\] and widths \[32, 64\]; give one of each per row"):
+        rectifier.small_net([3], [32, 64])
