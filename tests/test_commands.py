@@ -56,6 +56,12 @@ test --config verify/torchvision_detectors --row retinanet --data.root DIR
 test --config verify/cifar10 --row resnet-20 --model.network.weights FILE --data.root DIR
 test --config resnet/cifar10 --row resnet-20 --model.network.weights FILE --model.network.backbone.pad both --model.network.normalise lit_vision.models.normalise.Normalise
 fit --config quickstart/own_boxes --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip
+fit --config quickstart/own_regions --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip --checkpoint.every 100
+fit --config quickstart/own_regions --row "joint" --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip
+fit --config quickstart/own_boxes --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip --trainer.max_steps 280 --model.schedule.steps 280 --model.network.head.depth 2 --trainer.val_check_interval 280 --model.network.pyramid.backbone lit_vision.models.backbones.resnet.imagenet_basic --model.network.pyramid.backbone.depths "[1, 1, 1, 1]" --model.network.pyramid.backbone.residual true
+test --config quickstart/own_regions --row "refined and voted" --run RUN
+test --config quickstart/own_boxes --row "loss shares" --run RUN
+test --config quickstart/own_regions --row "union"
 fit --config resnet/imagenet --row "resnet-18" --data.train $LIT_VISION_DATA/imagenet_sample --data.val $LIT_VISION_DATA/imagenet_sample --data.batch_size 32 --data.num_workers 2 --trainer.max_steps 20
 fit --config resnet/cifar10 --row ROW --config overlays/cpu --seed_everything SEED --data lit_vision.data.image_folder.ImageFolder --data.root DIR --data.batch_size 128 --data.monitor test --data.pipeline lit_vision.data.pipelines.small.SmallImages --data.pipeline.pad 4 --data.pipeline.flip true --data.pipeline.mean pixel --data.pipeline.std null --data.pipeline.fill black --model.schedule.milestones "[1000, 1300]" --trainer.max_steps 1500 --trainer.val_check_interval 250
 fit --config resnet/cifar10 --row plain-20 --data lit_vision.data.digits.Digits --data.batch_size 64 --model.schedule.class_path torch.optim.lr_scheduler.MultiStepLR --model.schedule.milestones "[100, 130]" --model.schedule.gamma 0.1 --trainer.max_steps 150 --trainer.val_check_interval 10 --trainer.log_every_n_steps 5

@@ -12,13 +12,15 @@ import statistics
 import sys
 from pathlib import Path
 
+import regions_page
+from tables import HERE, figure, interval, lines, table
+
 from lit_vision.experiment import claims as fixed
 from lit_vision.experiment import coverage, exhibits, marks, recipes, relations
 from lit_vision.report import claims_page, coverage_page, markdown
 from lit_vision.runs import claim_runs, claim_verdicts
 from lit_vision.runs import folder as runs
 
-HERE = Path(__file__).parent
 HOSTILE = "hostile files"
 KEPT = (
     "recipe",
@@ -39,10 +41,6 @@ KEPT = (
 README = HERE.parents[1] / "README.md"
 COVERAGE = HERE.parent / "coverage.md"
 COUNTED = ("<!-- rendered by docs/results/render.py -->\n", "\n<!-- end -->")
-
-
-def lines(name):
-    return [json.loads(line) for line in (HERE / f"{name}.jsonl").read_text().splitlines()]
 
 
 def collect(name, folders):
@@ -67,11 +65,6 @@ def collect(name, folders):
 def curve(logged, figure):
     """A figure by step, rounded."""
     return {str(line["step"]): round(line[figure], 3) for line in logged if line.get(figure) is not None}
-
-
-def table(head, rows):
-    body = [[str(cell) for cell in row] for row in rows]
-    return "\n".join(["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *body]])
 
 
 def mean(results, figure):
@@ -222,11 +215,6 @@ def curves_of(found, label):
     )
 
 
-def figure(entry, name):
-    value = entry["figures"].get(name)
-    return "-" if value is None else f"{value:.1f}"
-
-
 def overfit_coco():
     found = lines("overfit_coco")
     rows = [
@@ -300,14 +288,12 @@ lit-vision fit --config quickstart/own_boxes --data.root $LIT_VISION_DATA/bccd -
 python docs/results/intervals.py RUN
 ```
 
+A Faster R-CNN on the same photographs has [a page of its own](blood_cells_regions.md).
+
 Ground truth beside what was found with a score of at least one half:
 
 ![four test images](pictures/blood_cells.jpg)
 """
-
-
-def interval(values):
-    return f"{values[0]:.1f} ({values[1]:.1f} to {values[2]:.1f})"
 
 
 def digit_scenes():
@@ -643,6 +629,7 @@ PAGES = {
     "digits": digits,
     "overfit_coco": overfit_coco,
     "blood_cells": blood_cells,
+    "blood_cells_regions": regions_page.page,
     "digit_scenes": digit_scenes,
     "benchmarks": benchmarks,
     "reliability": reliability,
