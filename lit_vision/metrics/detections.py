@@ -73,7 +73,6 @@ class DetectionMetric(Metric):
     the first gathers them, over the CPU, and computes; the others get its figures.
 
     Args:
-        empty: The rows of no image, by the name of the state: what is remembered.
         kwargs: Options of `torchmetrics.Metric`; a `process_group` is not looked at: all ranks take part.
     """
 
@@ -89,11 +88,15 @@ class DetectionMetric(Metric):
     plot_lower_bound = 0.0
     plot_upper_bound = 100.0
 
-    def __init__(self, empty: Mapping[str, Tensor] = EMPTY, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.empty = empty
-        for name in empty:
+        for name in self.empty:
             self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    @property
+    def empty(self) -> Mapping[str, Tensor]:
+        """The rows of no image, by the name of the state: what is remembered."""
+        return EMPTY
 
     def update(self, found: Sequence[Detections], targets: Sequence[Target]) -> None:
         """Remembers a batch.

@@ -36,15 +36,19 @@ class MaskRecall(DetectionMetric):
     logs: ClassVar = figures.MASKS
 
     def __init__(self, max_proposals: Sequence[int] = (100, 1000), **kwargs: Any) -> None:
-        counts = cocoeval.ascending("max_proposals", max_proposals)
-        shape = (0, len(backends.IOUS), len(backends.AREAS), len(counts))
-        empty = {
+        # Before the states, whose widths depend on it.
+        self.protocol = backends.Protocol(backends.IOUS, cocoeval.ascending("max_proposals", max_proposals))
+        super().__init__(**kwargs)
+
+    @property
+    def empty(self) -> Mapping[str, Tensor]:
+        """No image, and how many objects of each were found at each overlap, size and limit."""
+        shape = (0, len(backends.IOUS), len(backends.AREAS), len(self.protocol.max_detections))
+        return {
             "image_ids": torch.zeros(0, dtype=torch.int64),
-            "found": torch.zeros(shape, dtype=torch.int64),  # objects of each image: [N, T, A, M]
+            "found": torch.zeros(shape, dtype=torch.int64),
             "objects": torch.zeros(0, len(backends.AREAS), dtype=torch.int64),
         }
-        super().__init__(empty, **kwargs)
-        self.protocol = backends.Protocol(backends.IOUS, counts)
 
     def rows(self, found: Sequence[Detections], targets: Sequence[Target]) -> Mapping[str, Tensor]:
         """How many objects of each image were found.

@@ -127,7 +127,7 @@ def test_the_first_images_are_not_counted(time):
 def test_as_many_proposals_as_are_asked_for(limit):
     network, kept = FasterRCNN.example().eval(), []
     score = network.score
-    network.score = lambda features, regions: kept.append(len(regions[0])) or score(features, regions)
+    network.score = lambda features, regions, sizes: kept.append(len(regions[0])) or score(features, regions, sizes)
     before = network.proposals.test_selection
     Timing(images=2, warmup=0, limit=limit).look([subject(network, 2, side=64)])
     assert (network.proposals.test_selection, len(kept)) == (before, 2)

@@ -10,7 +10,7 @@ from lit_vision.types import Batch
 
 
 def evaluate(coverage, batches, size, skipped=0, limit=1.0, split="test"):
-    data = SimpleNamespace(val_split="val", test_split="test", splits={split: range(size)})
+    data = SimpleNamespace(val_split="val", test_split="test", splits={split: range(size)}, quarantined={})
     trainer = SimpleNamespace(
         datamodule=data,
         sanity_checking=False,

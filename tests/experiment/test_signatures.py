@@ -57,7 +57,7 @@ def test_files_tell_what_importing_tells():
     # Metrics look into `**kwargs`, and classes without a constructor take nothing.
     without = [path for path in unknown if names.parameters(names.load(path))]
     assert all(path.startswith("lit_vision.metrics.") for path in without)
-    assert len(unknown) < 25
+    assert len(unknown) < 30
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_scores_are_the_classifier_s_and_boxes_the_localiser_s(file):
     found = Classified([classifier()], [path]).detect(Boxes(), images, SIZES)
     for one, probabilities in zip(found, expected, strict=True):
         assert one.scores.tolist() == sorted(one.scores.tolist(), reverse=True)
-        for box, score, label in zip(*one, strict=True):
+        for box, score, label in zip(one.boxes, one.scores, one.labels, strict=True):
             assert score.item() == pytest.approx(probabilities[label].item(), abs=1e-6)
             assert box[0].item() in {2: (0, 12), 0: (4,), 1: (8,)}[int(label)]
         of_last = [box[0].item() for box, label in zip(one.boxes, one.labels, strict=True) if label == 2]

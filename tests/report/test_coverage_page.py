@@ -17,7 +17,9 @@ def lines(tmp_path, monkeypatch):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "nets.yaml").write_text(RECIPE)
     (tmp_path / exhibits.FILE).write_text(LISTED)
-    marks = {"small/nets": {"a": {"quoted": {}, "steps": {"expired": "today"}, "counts": {}}, "c": {"quoted": {}}}}
+    mark = {"basis": "a test"}
+    of_a = {"quoted": mark, "steps": mark | {"expired": "today"}, "counts": mark}
+    marks = {"small/nets": {"a": of_a, "c": {"quoted": mark}}}
     (tmp_path / "evidence.json").write_text(json.dumps(marks))
     monkeypatch.setattr(recipes, "folder", lambda: tmp_path)
     exhibits.papers.cache_clear()

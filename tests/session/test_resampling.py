@@ -67,7 +67,10 @@ def test_samples_lie_beside_the_result_and_hold_the_same_images(tmp_path, target
     assert judged.judgement.mean == pytest.approx(100 - second.figure)
     assert 0 < low < judged.judgement.mean < high
     assert judged.judgement.word == "holds"
-    assert judged.judgement.p == pytest.approx(2 / 301)  # no sample at or below zero
+    # None of the three images is in one sample of 32: these have no difference.
+    level = sum(a <= b for a, b in zip(first.drawn["test/ap50"], second.drawn["test/ap50"], strict=True))
+    assert 0 < level < 25
+    assert judged.judgement.p == pytest.approx(2 * (level + 1) / 301)
 
 
 def test_a_run_without_detections_is_told(tmp_path):
