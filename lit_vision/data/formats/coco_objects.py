@@ -76,19 +76,19 @@ def _sound(entries: Sequence[Entry], owners: Ints, images: Images, place: Place,
     sound = verdict.sound & (labels >= 0) & once & clear
     if not place.masks:
         return found.take(sound)
-    outlines = _masks(entries, sizes[owners], sound, place, findings)
+    outlines = _masks(entries, sizes, sound, describe, findings)
     return found._replace(masks=outlines).take(np.array([mask is not None for mask in outlines], dtype=np.bool_))
 
 
 def _masks(
-    entries: Sequence[Entry], sizes: Ints, sound: Bools, place: Place, findings: list[Finding]
+    entries: Sequence[Entry], sizes: Ints, sound: Bools, describe: Describe, findings: list[Finding]
 ) -> npt.NDArray[np.object_]:
     """The compressed mask of each sound object, None for those without one."""
     found = np.full(len(entries), None, dtype=np.object_)
     for index in np.flatnonzero(sound).tolist():
         mask = masks.compress(entries[index].get("segmentation"), *sizes[index].tolist())
         if isinstance(mask, str):
-            findings.append(Finding(place.file, _name(entries[index]), "bad segmentation", mask))
+            findings.append(describe(index).finding("bad segmentation", mask))
         else:
             found[index] = mask
     return found
