@@ -81,7 +81,7 @@ def test_what_is_no_detector_takes_nothing_over():
 
 @pytest.mark.parametrize(("starts_from", "recipe"), [("mine: whole", "mine"), ("whole", "this")])
 def test_a_run_in_stages_goes_on_from_what_it_has_begun_with(monkeypatch, starts_from, recipe):
-    newer = SimpleNamespace(folder=SimpleNamespace(path="runs/newer"))
+    newer = SimpleNamespace(seed=1, folder=SimpleNamespace(path="runs/newer"))
     monkeypatch.setattr(trained, "find", lambda *asked: iter([newer] if asked == (recipe, "whole") else []))
     monkeypatch.setattr(trained, "of_run", lambda *asked: asked)
     experiment = SimpleNamespace(name="this", expected=lambda: Row(starts_from=starts_from))
