@@ -7,7 +7,7 @@ PAGE = """# Blood cells by regions: four steps, a kill, and ways to test
 BCCD (MIT licence): 292 photographs to train on, 72 to test on, three classes, as on [the page before](blood_cells.md).
 `quickstart/own_regions` is a Faster R-CNN on a ResNet with one block per stage and a pyramid of three levels, short
 side 240, four images per iteration, no pretrained weights. One seed, bf16, one thread on a CPU that was busy with other
-work, so no time is told. Percent; in brackets 95 % bootstrap intervals over the 72 test images, which say nothing of
+work, so no times are given. Percent; in brackets 95 % bootstrap intervals over the 72 test images, which say nothing of
 other seeds. The test split is what was watched; nothing was chosen by it, the figures are of the last iterations.
 
 ## Shared, unshared, joint

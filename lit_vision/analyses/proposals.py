@@ -1,6 +1,5 @@
 """The part of a detector that proposes, for analyses that look at its proposals."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,7 +33,7 @@ def part_of(network: nn.Module, analysis: Analysis, hint: str = "") -> ProposalN
 def keeping(part: ProposalNetwork, limit: int) -> Iterator[None]:
     """Has a network keep so many proposals; a context, which leaves its limits as they were."""
     before = part.test_selection
-    part.test_selection = dataclasses.replace(before, limit=limit, per_level=max(before.per_level, limit))
+    part.test_selection = before.keeping(limit)
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from lit_vision.doctor.report import Problem
 Ints = npt.NDArray[np.int64]
 
 FEW = 10
-"""Objects of a class below which it is told."""
+"""Classes with fewer objects are reported."""
 
 _CLASSES = 8  # listed, the most frequent first
 _SMALL, _LARGE = 32**2, 96**2  # areas of COCO's small and large objects

@@ -17,7 +17,7 @@ def classes(names: Sequence[str]) -> Iterator[Problem]:
             yield Problem("", "alike class names", "", f"{earlier!r} and {name!r} are two classes", True)
     for name in names:
         if name != name.strip():
-            yield Problem("", "alike class names", "", f"{name!r} begins or ends with a space")
+            yield Problem("", "space around a class name", "", f"{name!r} begins or ends with a space")
 
 
 def unlisted(folders: Iterable[Path], listed: set[Path]) -> Iterator[Problem]:

@@ -35,7 +35,7 @@ class Judgement:
 
     Attributes:
         word: The verdict.
-        pairs: Number of paired differences; of runs of each arm, where runs are counted; of rounds.
+        pairs: Number of paired differences, of runs of each arm, or of rounds, as the evidence is.
         mean: Their mean; None without pairs. The difference itself where it is one of shares or of medians.
         sd: Their standard deviation; None with fewer than two, and where nothing is averaged.
         interval: 95 % interval of the mean (Student's t; `counts` and `resampled` have others); None with fewer than

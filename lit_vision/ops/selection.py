@@ -1,7 +1,7 @@
 """From the scores of many boxes to a few good ones."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,6 +32,10 @@ class Selection:
     def __post_init__(self) -> None:
         if not (0 <= self.score <= 1 and 0 <= self.nms <= 1 and self.per_level > 0 and self.limit > 0):
             raise InputError(f"selection: score and nms lie in 0..1, per_level and limit are positive, got {self}")
+
+    def keeping(self, limit: int) -> "Selection":
+        """The same for another number of boxes, with as many candidates of each level at least."""
+        return replace(self, limit=limit, per_level=max(self.per_level, limit))
 
 
 def top(logits: Tensor, counts: Sequence[int], limit: int) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_vision.errors import InputError
 from lit_vision.models import localiser
@@ -46,8 +46,8 @@ class Classified(BoxProtocol):
     ) -> None:
         if not classifiers or (weights is not None and len(classifiers) != len(weights)):
             raise InputError(
-                f"protocol Classified has {len(classifiers)} classifiers and {len(weights or ())} files of weights; "
-                "name one file for each by protocol.weights"
+                f"protocol Classified has {len(classifiers)} classifier(s) and {len(weights or ())} file(s) of "
+                "weights; name one file for each by protocol.weights"
             )
         if guesses < 1:
             raise InputError(f"protocol Classified: guesses is {guesses}; look for at least one class")
@@ -58,6 +58,10 @@ class Classified(BoxProtocol):
         self.guesses = guesses
         self.members = self.of.members
 
+    def check(self, network: nn.Module) -> None:
+        """As `of` does."""
+        self.of.check(network)
+
     @torch.no_grad()
     def detect(
         self, network: Detector, images: Tensor, sizes: Tensor, proposals: Sequence[Tensor] | None = None
@@ -67,7 +71,7 @@ class Classified(BoxProtocol):
         Raises:
             InputError: There are no weights, or the networks have different numbers of classes.
         """
-        self._check(network)
+        self._refuse_unfit(network)
         looks = [self.by.score(each.to(images.device), images, sizes) for each in self.classifiers]
         probabilities = probability.mean(looks).softmax(1)
         networks = [network] if self.members is None else self.members.beside(network, images.device)
@@ -79,7 +83,7 @@ class Classified(BoxProtocol):
                 found += self.of.detect(network, *alone, given)
         return [_scored(*each) for each in zip(found, probabilities, strict=True)]
 
-    def _check(self, network: Detector) -> None:
+    def _refuse_unfit(self, network: Detector) -> None:
         if not self.filled:
             raise InputError(
                 "protocol Classified has classifiers without weights; name their files by protocol.weights"

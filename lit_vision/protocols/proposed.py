@@ -27,8 +27,7 @@ class Proposed(BoxProtocol):
 
     def __init__(self, network: RPN, limit: int = 300, nms: float = 0.7, leave_out: Left | None = None) -> None:
         part = network.proposals
-        per_level = max(part.test_selection.per_level, limit)
-        part.test_selection = dataclasses.replace(part.test_selection, limit=limit, nms=nms, per_level=per_level)
+        part.test_selection = dataclasses.replace(part.test_selection.keeping(limit), nms=nms)
         part.leave_out = leave_out
         self.network = network.eval()
 

@@ -1,6 +1,5 @@
 """A stage that proposes: an earlier stage looks at whole splits, and its regions become one file per split."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -98,9 +97,7 @@ def _split_of(name: str, data: Any) -> str:
 def _kept(part: ProposalNetwork, split: str, limit: int | None) -> Selection:
     """What is kept of an image: of training images as in joint training, of all others as in detection."""
     kept = part.train_selection if split == "train" else part.test_selection
-    if limit is None:
-        return kept
-    return dataclasses.replace(kept, limit=limit, per_level=max(kept.per_level, limit))
+    return kept if limit is None else kept.keeping(limit)
 
 
 @torch.no_grad()

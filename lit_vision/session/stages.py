@@ -70,10 +70,12 @@ class Staged:
         *earlier, last = self._places(folder)
         around = PartOf()
         if self.asked.verb == "fit" and not folder.finished:
-            around = PartOf(origin=weights.origin(self.whole))
+            around = PartOf(origin=weights.origin(self.whole, folder.state.get("starts_from")))
             folders.make(folder.path)
             durable.refuse_links(folder.path)  # `stages` itself, or a stage, may be one
             folders.start(folder, self.whole, self.config)
+            if around.origin:
+                folder.note(starts_from=str(around.origin.folder.path))
             for place in earlier:
                 if code := _run_earlier(place, folder, self.asked, around):
                     return code

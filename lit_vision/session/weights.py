@@ -76,8 +76,13 @@ def _named(experiment: Experiment, member: Member, path: str) -> Trained:
     return found
 
 
-def origin(experiment: Experiment) -> Trained | None:
-    """The training whose weights a row starts from: the newest finished one below `runs/`; None for ImageNet's or none.
+def origin(experiment: Experiment, begun_from: str | None = None) -> Trained | None:
+    """The training whose weights a row starts from; None for a row that starts from no other row's.
+
+    Args:
+        experiment: The row.
+        begun_from: Folder of the run that its earlier stages have started from, where it has begun; otherwise the
+            newest finished one below `runs/` is taken.
 
     Raises:
         InputError: There is none, and how to train it.
@@ -86,6 +91,8 @@ def origin(experiment: Experiment) -> Trained | None:
     if row is None or not row.starts_from:
         return None
     recipe, name = row.origin
+    if begun_from:
+        return trained.of_run(Path(begun_from), recipe or experiment.name, name, "starts_from")
     return _found(experiment, Member(name, recipe), "starts from")
 
 

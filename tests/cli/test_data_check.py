@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from lit_vision.data import layout
-from lit_vision.doctor import looks
+from lit_vision.doctor import looks, names
+from lit_vision.doctor.report import Report
 from tests.twins import coco, folders, planting, voc
 
 OF_SMALL_SETS = {"image without objects", "rare classes", "absent classes"}
@@ -41,6 +42,17 @@ def test_clean_sets_have_no_findings(check, tmp_path):
     assert report["splits"]["val"]["crowds"] == 1
     assert surprising(check(planting.class_folders(tmp_path / "classes"))[0]) == []
     assert check("quickstart/digits")[0] == []
+
+
+def test_a_space_around_a_class_name_is_a_note_beside_classes_that_are_alike():
+    report = Report("mine", list(names.classes(["cat", "Cat", "dog "])))
+    assert report.text().splitlines()[1:] == [
+        "bad        1  alike class names",
+        "              'cat' and 'Cat' are two classes",
+        "note       1  space around a class name",
+        "              'dog ' begins or ends with a space",
+        "1 bad, 1 note",
+    ]
 
 
 def test_every_fault_of_a_voc_folder_is_found(check, tmp_path):

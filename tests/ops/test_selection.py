@@ -74,3 +74,9 @@ def test_the_best_of_each_group_by_hand():
     assert found.scores.tolist() == pytest.approx([0.9, 0.5, 0.1])
     assert selection.best_of_each(boxes, scores, groups, labels, 2).labels.tolist() == [1, 2]
     assert selection.best_of_each(boxes[:0], scores[:0], groups[:0], labels[:0], 2).labels.tolist() == []
+
+
+@pytest.mark.parametrize(("limit", "per_level"), [(5, 10), (300, 300)])
+def test_another_number_of_boxes_asks_each_level_for_as_many(limit, per_level):
+    limits = Selection(score=0.1, per_level=10, nms=0.7, limit=20, smallest=2.0)
+    assert limits.keeping(limit) == Selection(score=0.1, per_level=per_level, nms=0.7, limit=limit, smallest=2.0)

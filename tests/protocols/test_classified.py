@@ -13,6 +13,7 @@ from lit_vision.protocols.base import ClassProtocol
 from lit_vision.protocols.centre import Centre
 from lit_vision.protocols.classified import Classified
 from lit_vision.protocols.ensemble import BoxUnion
+from lit_vision.protocols.flip import Flip
 from lit_vision.protocols.scales import Scales
 from lit_vision.types import Detections
 
@@ -95,10 +96,12 @@ def test_a_localiser_looks_for_the_most_probable_classes_of_each_image_alone(fil
 
 def test_what_does_not_fit_is_refused(file, tmp_path):
     _, path = file
-    with pytest.raises(InputError, match=r"has 1 classifiers and 0 files of weights; name one file for each"):
+    with pytest.raises(InputError, match=r"has 1 classifier\(s\) and 0 file\(s\) of weights; name one file for each"):
         Classified([classifier()], [])
     with pytest.raises(InputError, match=r"has classifiers without weights; name their files by protocol\.weights"):
         Classified([classifier()]).detect(Boxes(), torch.zeros(2, 3, 32, 32, dtype=torch.uint8), SIZES)
+    with pytest.raises(InputError, match="merge is mean, but Boxes has no second stage"):
+        Classified([classifier()], of=Flip("mean")).check(Boxes())
     with pytest.raises(InputError, match="guesses is 0; look for at least one class"):
         Classified([classifier()], [path], guesses=0)
     with pytest.raises(InputError, match="does not fit this network"):

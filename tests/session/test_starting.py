@@ -1,5 +1,6 @@
 """Models that start from the weights of other runs."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from lit_vision.errors import InputError
+from lit_vision.experiment.card import Row
 from lit_vision.models.backbones import resnet
 from lit_vision.models.backbones.one_level import OneLevel
 from lit_vision.models.fast_rcnn import FastRCNN
@@ -14,8 +16,8 @@ from lit_vision.models.faster_rcnn import FasterRCNN, RegionClassifier
 from lit_vision.models.heads.stage import StageHead
 from lit_vision.models.rpn import RPN
 from lit_vision.ops.roi import Pooler
-from lit_vision.runs import checkpoints
-from lit_vision.session import starting
+from lit_vision.runs import checkpoints, trained
+from lit_vision.session import starting, weights
 
 
 class Model(nn.Module):
@@ -75,3 +77,14 @@ def test_a_stage_takes_the_parts_that_it_has_over_and_begins_other_classes_afres
 def test_what_is_no_detector_takes_nothing_over():
     with pytest.raises(InputError, match=r"^starts_from fills detectors so far, not a Linear; name a file by weights"):
         starting.take_over(nn.Linear(1, 1), SimpleNamespace())
+
+
+@pytest.mark.parametrize(("starts_from", "recipe"), [("mine: whole", "mine"), ("whole", "this")])
+def test_a_run_in_stages_goes_on_from_what_it_has_begun_with(monkeypatch, starts_from, recipe):
+    newer = SimpleNamespace(seed=1, folder=SimpleNamespace(path="runs/newer"))
+    monkeypatch.setattr(trained, "find", lambda *asked: iter([newer] if asked == (recipe, "whole") else []))
+    monkeypatch.setattr(trained, "of_run", lambda *asked: asked)
+    experiment = SimpleNamespace(name="this", expected=lambda: Row(starts_from=starts_from))
+    assert weights.origin(experiment) is newer
+    assert weights.origin(experiment, "runs/older") == (Path("runs/older"), recipe, "whole", "starts_from")
+    assert weights.origin(SimpleNamespace(name="this", expected=Row), "runs/older") is None

@@ -143,9 +143,9 @@ def test_an_object_without_a_sound_outline_is_named(tmp_path):
     del objects[300010]["segmentation"]
     path.write_text(json.dumps(content))
     found, faults = read(root)
-    assert [(fault.name, fault.kind, fault.fatal) for fault in faults] == [
-        ("annotation 300010 of image 30001", "bad segmentation", True),
-        ("annotation 300000 of image 30000", "bad segmentation", True),
+    assert [(fault.name, fault.kind, fault.fatal, fault.image) for fault in faults] == [
+        ("annotation 300010 of image 30001", "bad segmentation", True, "000000030001.jpg"),
+        ("annotation 300000 of image 30000", "bad segmentation", True, "000000030000.jpg"),
     ]
     assert faults[0].text == "expected polygons or run lengths, got None"
     assert found.starts.tolist() == [0, 0, 1, 1]
@@ -160,6 +160,22 @@ def test_the_first_images_are_those_with_the_lowest_ids(tmp_path):
     path.write_text(json.dumps(content))
     (root / "val2017" / "000000030004.jpg").unlink()  # what is not asked for is not looked at
     assert read(root, first=2).annotations.image_ids.tolist() == [30000, 30001]
+
+
+def test_an_image_with_a_bad_outline_may_be_in_quarantine(tmp_path):
+    root = coco.write(tmp_path)
+    path = root / "annotations" / "instances_train2017.json"
+    content = json.loads(path.read_text())
+    objects = {entry["id"]: entry for entry in content["annotations"]}
+    objects[100000]["segmentation"] = [[1, 1, 5, 5]]
+    path.write_text(json.dumps(content))
+    listed = tmp_path / "quarantine.tsv"
+    listed.write_text("train\t000000010000.jpg\n")
+    splits = {"train": "annotations/instances_train2017.json", "val": "annotations/instances_val2017.json"}
+    data = CocoFormat(str(root), **splits, masks=True, quarantine=str(listed))
+    data.setup("fit")
+    assert "000000010000.jpg" not in data.splits["train"].names
+    assert len(data.splits["train"].target(0).original_masks) == 2  # of the second image
 
 
 def test_a_user_s_own_file_keeps_masks(tmp_path):
