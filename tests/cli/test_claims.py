@@ -190,7 +190,7 @@ def test_a_claim_is_run_by_its_own_verb(command):
             ("run", "C00", "--trainer.max_steps", "3"),
             "C00: trainer.max_steps would change what the claim has fixed;",
         ),
-        (("run", "C0"), "error: no file and no claim 'C0'; did you mean 'C0"),
+        (("run", "C0"), "error: no file and no claim 'C0'; did you mean 'C"),
         (("verdict", "C00", "--trainer.max_steps", "3"), "error: claims verdict takes no options of runs"),
         (("verdict", "C00", "--out", "page"), "error: --out page: name a file such as page.md"),
         (("verdict", "C00", "--from", "none.jsonl"), "error: none.jsonl is no file of JSON lines"),

@@ -62,7 +62,7 @@ def test_own_regions(command, monkeypatch, tmp_path):
     monkeypatch.setattr(RPN, "detect", noted)
     voc.folder(tmp_path / "own", {"train": 6, "val": 2, "test": 2})
     result, config = run(command, commands("quickstart/own_regions")[0], DIR=tmp_path / "own")
-    assert (result["row"], result["verdict"], result["steps"]) == ("four steps", "stand-in", 0)
+    assert (result["row"], result["verdict"], result["steps"]) == ("four steps", "stand-in", 4)
     stages = {stage: Path("run/stages") / stage for stage in ("rpn-1", "fast-2", "rpn-3", "fast-4")}
     steps = {stage: json.loads((path / "result.json").read_text())["steps"] for stage, path in stages.items()}
     assert steps == dict.fromkeys(stages, 1)
