@@ -1,6 +1,7 @@
 """One progress bar over the whole run, with rate and remaining time."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
@@ -9,6 +10,11 @@ from tqdm import tqdm
 
 # In a log file a bar is a line each time it is drawn.
 _TERMINAL_SECONDS, _FILE_SECONDS = 0.2, 30.0
+
+
+def bars(config: Mapping[str, Any]) -> list[ProgressBar]:
+    """The bar of a run; none where its configuration says `trainer.enable_progress_bar: false`."""
+    return [] if (config.get("trainer") or {}).get("enable_progress_bar") is False else [RunProgress()]
 
 
 class RunProgress(ProgressBar):

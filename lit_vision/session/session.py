@@ -13,7 +13,7 @@ import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from lit_vision import console, errors, launch
-from lit_vision.callbacks import preemption, provenance
+from lit_vision.callbacks import preemption, progress, provenance
 from lit_vision.callbacks.checkpoint import LastCheckpoint
 from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
@@ -22,7 +22,6 @@ from lit_vision.callbacks.gallery import Gallery
 from lit_vision.callbacks.guesses import GuessFiles
 from lit_vision.callbacks.kept import Keep
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
-from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.provenance import Provenance
 from lit_vision.callbacks.random_state import RandomStates
 from lit_vision.callbacks.same_data import SameData
@@ -115,7 +114,7 @@ class Session:
         self.part_of = part_of or PartOf()
         self.training = asked.verb == "fit"
         self.memory = OutOfMemory()
-        self.callbacks: list[L.Callback] = [RunProgress(), Coverage(), self.memory]
+        self.callbacks: list[L.Callback] = [*progress.bars(experiment.config), Coverage(), self.memory]
         self.assembler = assemble(experiment, self.callbacks)
         self.config = self.assembler.resolved()
         self.saved = self.part_of.saved or self.config

@@ -8,12 +8,12 @@ from typing import Any
 import lightning as L
 
 from lit_vision import console, launch
+from lit_vision.callbacks import progress
 from lit_vision.callbacks.coverage import Coverage
 from lit_vision.callbacks.detections import DetectionFiles
 from lit_vision.callbacks.gallery import Gallery
 from lit_vision.callbacks.guesses import GuessFiles
 from lit_vision.callbacks.memory import OutOfMemory, is_out_of_memory
-from lit_vision.callbacks.progress import RunProgress
 from lit_vision.callbacks.verdict import Verdict
 from lit_vision.diagnosis.callback import Diagnosis
 from lit_vision.errors import InputError
@@ -61,7 +61,7 @@ class Test:
 def run(test: Test) -> int:
     """Tests, and writes what a test leaves; returns the exit code."""
     memory = OutOfMemory()
-    callbacks: list[L.Callback] = [RunProgress(), Coverage(), memory]
+    callbacks: list[L.Callback] = [*progress.bars(test.experiment.config), Coverage(), memory]
     assembler = assemble(test.experiment, callbacks)
     config = assembler.resolved()
     if test.verb != "validate":

@@ -12,6 +12,7 @@ from lit_vision.runs import folder as runs
 from lit_vision.verbs.arguments import Parser, count
 
 SIGNAL = "USR1"  # what SLURM sends before the time is over, and the command answers by saving and leaving
+UNDOTTED = ("--seed_everything", "--data", "--model", "--protocol")  # keys of a configuration that have no dot
 WAIT_SECONDS = 120  # ranks may end this long after the first: rank zero closes its W&B run last
 
 
@@ -134,7 +135,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     rest = iter(argv)
     for argument in rest:
         name, equals, text = argument.partition("=")
-        if not name.startswith("--") or ("." not in name and name != "--seed_everything"):
+        if not name.startswith("--") or ("." not in name and name not in UNDOTTED):
             own.append(argument)
             continue
         text = text if equals else next(rest, "")

@@ -64,6 +64,12 @@ def test_processes_on_the_cpu_ask_for_no_gpu(command):
     assert "gpus" not in text
 
 
+def test_keys_without_a_dot_are_handed_on(command):
+    data = ("--data", "lit_vision.data.digits.Digits")
+    text = command(*CLUSTER, "--row", "resnet-20", *data, "--seed_everything", "3")
+    assert " --data lit_vision.data.digits.Digits --seed_everything 3 " in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

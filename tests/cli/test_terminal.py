@@ -78,3 +78,10 @@ def test_an_ascii_terminal_gets_codes(arguments):
 def test_an_error_names_a_file_that_is_no_utf_8(capfd):
     assert cli.main(["fit", "--config", os.fsdecode(b"caf\xe9.yaml")]) == 2
     assert "no file and no recipe 'caf\\udce9.yaml'" in capfd.readouterr().err
+
+
+def test_the_bar_can_be_switched_off(command):
+    command("fit", *TINY, "--trainer.enable_progress_bar", "false", "--run", "run")
+    assert "train:" not in command.err
+    command("fit", *TINY, "--run", "other")
+    assert "train:" in command.err
