@@ -18,7 +18,7 @@ from lit_vision.data.voc import VocFormat
 from lit_vision.doctor import anchors, boxes, copies, crowds, looks, names, tags
 from lit_vision.doctor.copies import Seen
 from lit_vision.doctor.looks import Look
-from lit_vision.doctor.report import Problem, Report
+from lit_vision.doctor.report import REFUSED, Problem, Report
 from lit_vision.errors import InputError
 
 
@@ -70,7 +70,7 @@ def examine(data: DataModule[Any], network: nn.Module | None, name: str, workers
 
 def refusal(error: InputError) -> Problem:
     """What stops everything else."""
-    return Problem("", "refused", "", str(error), True)
+    return Problem("", REFUSED, "", str(error), True)
 
 
 def _classes(data: DataModule[Any], report: Report) -> dict[str, Images]:
@@ -128,7 +128,9 @@ def _look(split: str, images: Images, workers: int, report: Report) -> list[Seen
     seen = []
     for index, look in enumerate(images.look(split, workers)):
         path = images.paths[index] if images.paths else None
-        if look is None:
+        if look is None:  # a link to nothing, a pipe: files that a folder lists, and nobody can open
+            text = "there is no file that can be opened"
+            report.add([Problem(split, "unreadable image", images.names[index], text, True)])
             continue
         seen.append(Seen(images.names[index], path, look))
         for fault in look.faults:

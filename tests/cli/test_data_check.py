@@ -207,6 +207,42 @@ def test_layouts(tmp_path):
     assert (there["train"], there["val"], there["test"]) == ("train", "val", "test"), "not trainval for val"
 
 
+def test_links_to_nothing_and_pipes_are_bad(check, tmp_path):
+    """Training would stop at them."""
+    root = folders.photographs(tmp_path / "classes", splits={"train": 2, "val": 1})
+    (root / "train" / "ant" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    os.mkfifo(root / "val" / "ant" / "pipe.jpg")
+    found, report = check(root, "--page", tmp_path / "page.html", code=1)
+    assert surprising(found) == [
+        ("train", "unreadable image", "ant/gone.jpg"),
+        ("val", "unreadable image", "ant/pipe.jpg"),
+    ]
+    texts = {each["text"] for each in report["problems"] if each["kind"] == "unreadable image"}
+    assert texts == {"there is no file that can be opened"}
+
+
+def test_a_refusal_is_shown_whole(command, tmp_path):
+    """Its end says what to do."""
+    root = folders.photographs(tmp_path / "a_folder_with_quite_a_long_name", splits={"train": 2, "val": 1})
+    (root / "val" / "zebra").mkdir()
+    Image.new("RGB", (50, 50)).save(root / "val" / "zebra" / "0.jpg")
+    command("data", "check", root, code=1)
+    assert "only in val: zebra; only in train: -; every split needs the same class folders\n" in command.out
+
+
+def test_a_folder_above_voc_names_the_folder_below(command, tmp_path):
+    voc.write(tmp_path / "official")
+    for above in ("official", "official/VOCdevkit"):
+        message = command.error("data", "check", tmp_path / above)
+        assert f"did you mean {tmp_path}/official/VOCdevkit/VOC2007?" in message
+
+
+def test_a_folder_has_no_rows(command, tmp_path):
+    root = folders.photographs(tmp_path / "classes", splits={"train": 2, "val": 1})
+    message = command.error("data", "check", root, "--row", "four steps")
+    assert message == f"error: --row four steps: {root} is a folder or a file; only a recipe has rows"
+
+
 def test_what_is_nothing(command, tmp_path):
     (tmp_path / "empty").mkdir()
     assert command.error("data", "check", tmp_path / "empty").startswith(
