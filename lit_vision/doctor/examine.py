@@ -1,6 +1,6 @@
 """One pass over a data set: annotations, files, copies, statistics; everything that is found, whatever comes first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ def examine(data: DataModule[Any], network: nn.Module | None, name: str, workers
         images = _boxes(data, network, report) if isinstance(data, BoxData) else _classes(data, report)
     except InputError as error:
         report.add([refusal(error)])
+    report.add(_empty(report.splits))
     seen = {split: _look(split, those, workers, report) for split, those in images.items()}
     report.add(copies.find(seen))
     files = [path for those in images.values() for path in those.paths]
@@ -71,6 +72,12 @@ def examine(data: DataModule[Any], network: nn.Module | None, name: str, workers
 def refusal(error: InputError) -> Problem:
     """What stops everything else."""
     return Problem("", REFUSED, "", str(error), True)
+
+
+def _empty(splits: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
+    for split, counts in splits.items():
+        if not counts["images"]:
+            yield Problem(split, "empty split", "", "it holds no image that can be read", True)
 
 
 def _classes(data: DataModule[Any], report: Report) -> dict[str, Images]:

@@ -187,6 +187,17 @@ def test_what_was_seen_is_kept_by_content(command, tmp_path, monkeypatch):
     assert len(seen) == 10
 
 
+def test_what_was_seen_under_another_limit_is_looked_at_again(check, tmp_path, monkeypatch):
+    """A picture that the user has allowed is no bomb any more."""
+    root = folders.photographs(tmp_path / "classes", splits={"train": 2, "val": 1})
+    Image.new("L", (100, 100)).save(root / "train" / "ant" / "001.jpg")
+    monkeypatch.setenv("LIT_VISION_CACHE", str(tmp_path / "cache"))
+    for limit, bombs in (("9000", 1), ("10000", 0), ("9000", 1)):
+        monkeypatch.setenv("LIT_VISION_MAX_PIXELS", limit)
+        found, _ = check(root, code=int(bombs > 0))
+        assert surprising(found) == [("train", "decompression bomb", "ant/001.jpg")] * bombs
+
+
 def test_layouts(tmp_path):
     planting.voc_folder(tmp_path / "voc")
     assert layout.guess(tmp_path / "voc")["init_args"] == {
@@ -241,6 +252,15 @@ def test_a_folder_has_no_rows(command, tmp_path):
     root = folders.photographs(tmp_path / "classes", splits={"train": 2, "val": 1})
     message = command.error("data", "check", root, "--row", "four steps")
     assert message == f"error: --row four steps: {root} is a folder or a file; only a recipe has rows"
+
+
+def test_an_empty_split_is_bad(check, tmp_path):
+    """Training refuses it."""
+    root = planting.voc_folder(tmp_path / "voc")
+    (root / "ImageSets" / "Main" / "val.txt").write_text("")
+    found, report = check(root, code=1)
+    assert ("val", "empty split", "") in found
+    assert report["splits"]["val"]["images"] == 0
 
 
 def test_what_is_nothing(command, tmp_path):
