@@ -32,6 +32,8 @@ def guess(path: Path) -> dict[str, Any]:
         if found := sorted(entry.name for entry in folder.glob("*.json")):
             names = {split: str((folder / name).relative_to(path)) for split, name in _by_split(found).items()}
             return _coco(path, names)
+    if any(any(path.glob(f"{depth}/ImageSets/Main")) for depth in ("*", "*/*")):
+        voc_xml.splits(path)  # refuses, and names the folder that is meant
     if any(entry.is_dir() for entry in path.iterdir()):
         return _part("image_folder.ImageFolder", {"root": str(path)})
     raise InputError(

@@ -1,6 +1,6 @@
 """One pass over a data set: annotations, files, copies, statistics; everything that is found, whatever comes first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from lit_vision.data.voc import VocFormat
 from lit_vision.doctor import anchors, boxes, copies, crowds, looks, names, tags
 from lit_vision.doctor.copies import Seen
 from lit_vision.doctor.looks import Look
-from lit_vision.doctor.report import Problem, Report
+from lit_vision.doctor.report import REFUSED, Problem, Report
 from lit_vision.errors import InputError
 
 
@@ -61,6 +61,7 @@ def examine(data: DataModule[Any], network: nn.Module | None, name: str, workers
         images = _boxes(data, network, report) if isinstance(data, BoxData) else _classes(data, report)
     except InputError as error:
         report.add([refusal(error)])
+    report.add(_empty(report.splits))
     seen = {split: _look(split, those, workers, report) for split, those in images.items()}
     report.add(copies.find(seen))
     files = [path for those in images.values() for path in those.paths]
@@ -70,7 +71,13 @@ def examine(data: DataModule[Any], network: nn.Module | None, name: str, workers
 
 def refusal(error: InputError) -> Problem:
     """What stops everything else."""
-    return Problem("", "refused", "", str(error), True)
+    return Problem("", REFUSED, "", str(error), True)
+
+
+def _empty(splits: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
+    for split, counts in splits.items():
+        if not counts["images"]:
+            yield Problem(split, "empty split", "", "it holds no image that can be read", True)
 
 
 def _classes(data: DataModule[Any], report: Report) -> dict[str, Images]:
@@ -128,7 +135,9 @@ def _look(split: str, images: Images, workers: int, report: Report) -> list[Seen
     seen = []
     for index, look in enumerate(images.look(split, workers)):
         path = images.paths[index] if images.paths else None
-        if look is None:
+        if look is None:  # a link to nothing, a pipe: files that a folder lists, and nobody can open
+            text = "there is no file that can be opened"
+            report.add([Problem(split, "unreadable image", images.names[index], text, True)])
             continue
         seen.append(Seen(images.names[index], path, look))
         for fault in look.faults:

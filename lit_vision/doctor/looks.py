@@ -23,7 +23,7 @@ from lit_vision.errors import InputError
 HUGE = 50_000_000  # pixels: 150 MB when decoded
 TINY = 16  # pixels of the short side; MNIST's images have 28
 
-_VERSION = 1  # of what is kept
+_VERSION = 2  # of what is kept
 _DIGITS = 64  # of a digest
 _CHUNK = 64
 _SUFFIXES = {
@@ -95,7 +95,7 @@ def at_files(paths: Sequence[Path], workers: int, progress: str = "") -> list[Lo
         for part in pool.map(lambda chunk: [_at_file(each, kept) for each in chunk], chunks):
             found += part
             bar.update(len(part))
-    _save(path, kept | {_key(look, file): look for look, file in zip(found, paths, strict=True) if look})
+    _save(path, kept | {_key(look.digest, file): look for look, file in zip(found, paths, strict=True) if look})
     return found
 
 
@@ -115,12 +115,12 @@ def _at_file(path: Path, kept: dict[str, Look]) -> Look | None:
     except OSError:
         return None
     digest = hashlib.sha256(content).hexdigest()
-    return kept.get(f"{digest}{path.suffix.lower()}") or Look(digest, *_seen(path, len(content)))
+    return kept.get(_key(digest, path)) or Look(digest, *_seen(path, len(content)))
 
 
-def _key(look: Look, path: Path) -> str:
-    """A file's suffix is part of what can be wrong with it."""
-    return f"{look.digest}{path.suffix.lower()}"
+def _key(digest: str, path: Path) -> str:
+    """What can be wrong with a file hangs on its suffix and on the sizes that are allowed, too."""
+    return f"{digest}{path.suffix.lower()} {decode.most_pixels()} {HUGE} {TINY}"
 
 
 def _seen(path: Path, size: int) -> tuple[tuple[Fault, ...], Sketch | None]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from lit_vision.data.quarantine import Entry
 
 EXAMPLES = 3
+REFUSED = "refused"
 _WIDTH = 110
 
 
@@ -83,7 +84,7 @@ class Report:
         for kind, problems in self.by_kind().items():
             mark = "bad " if problems[0].fatal else "note"
             lines.append(f"{mark}  {len(problems):>6,}  {kind}")
-            lines += [f"              {_shortened(_told(problem))}" for problem in problems[:EXAMPLES]]
+            lines += [f"              {line}" for problem in problems[:EXAMPLES] for line in _lines(problem)]
         for title, figures in self.statistics.items():
             lines += [f"{title}:", *(f"  {name}: {value}" for name, value in figures.items())]
         return "\n".join([self.name, *lines, self.counted()])
@@ -114,6 +115,12 @@ def _counted(counts: dict[str, int]) -> str:
 
 def _told(problem: Problem) -> str:
     return ": ".join(part for part in (problem.split, problem.image, problem.text) if part)
+
+
+def _lines(problem: Problem) -> list[str]:
+    """What a terminal shows of one finding; of a refusal all, for its end says what to do."""
+    told = _told(problem)
+    return told.splitlines() if problem.kind == REFUSED else [_shortened(told)]
 
 
 def _shortened(text: str) -> str:

@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace, options: Sequence[tuple[str, Any]]) -> in
 def _examine(arguments: argparse.Namespace, options: Sequence[tuple[str, Any]]) -> Report:
     what = arguments.what
     if files.is_folder(what) or Path(what).suffix == ".json":
+        if arguments.row is not None:
+            raise InputError(f"--row {arguments.row}: {what} is a folder or a file; only a recipe has rows")
         part = layout.guess(Path(what))
         part["init_args"] |= {key.removeprefix("data."): value for key, value in options}
         return _report(part, None, arguments)

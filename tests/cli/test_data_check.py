@@ -199,6 +199,17 @@ def test_what_was_seen_is_kept_by_content(command, tmp_path, monkeypatch):
     assert len(seen) == 10
 
 
+def test_what_was_seen_under_another_limit_is_looked_at_again(check, tmp_path, monkeypatch):
+    """A picture that the user has allowed is no bomb any more."""
+    root = folders.photographs(tmp_path / "classes", splits={"train": 2, "val": 1})
+    Image.new("L", (100, 100)).save(root / "train" / "ant" / "001.jpg")
+    monkeypatch.setenv("LIT_VISION_CACHE", str(tmp_path / "cache"))
+    for limit, bombs in (("9000", 1), ("10000", 0), ("9000", 1)):
+        monkeypatch.setenv("LIT_VISION_MAX_PIXELS", limit)
+        found, _ = check(root, code=int(bombs > 0))
+        assert surprising(found) == [("train", "decompression bomb", "ant/001.jpg")] * bombs
+
+
 def test_layouts(tmp_path):
     planting.voc_folder(tmp_path / "voc")
     assert layout.guess(tmp_path / "voc")["init_args"] == {
@@ -217,6 +228,51 @@ def test_layouts(tmp_path):
     voc.write(tmp_path / "official")
     there = layout.guess(tmp_path / "official" / "VOCdevkit" / "VOC2007")["init_args"]
     assert (there["train"], there["val"], there["test"]) == ("train", "val", "test"), "not trainval for val"
+
+
+def test_links_to_nothing_and_pipes_are_bad(check, tmp_path):
+    """Training would stop at them."""
+    root = folders.photographs(tmp_path / "classes", splits={"train": 2, "val": 1})
+    (root / "train" / "ant" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    os.mkfifo(root / "val" / "ant" / "pipe.jpg")
+    found, report = check(root, "--page", tmp_path / "page.html", code=1)
+    assert surprising(found) == [
+        ("train", "unreadable image", "ant/gone.jpg"),
+        ("val", "unreadable image", "ant/pipe.jpg"),
+    ]
+    texts = {each["text"] for each in report["problems"] if each["kind"] == "unreadable image"}
+    assert texts == {"there is no file that can be opened"}
+
+
+def test_a_refusal_is_shown_whole(command, tmp_path):
+    """Its end says what to do."""
+    root = folders.photographs(tmp_path / "a_folder_with_quite_a_long_name", splits={"train": 2, "val": 1})
+    (root / "val" / "zebra").mkdir()
+    Image.new("RGB", (50, 50)).save(root / "val" / "zebra" / "0.jpg")
+    command("data", "check", root, code=1)
+    assert "only in val: zebra; only in train: -; every split needs the same class folders\n" in command.out
+
+
+def test_a_folder_above_voc_names_the_folder_below(command, tmp_path):
+    voc.write(tmp_path / "official")
+    for above in ("official", "official/VOCdevkit"):
+        message = command.error("data", "check", tmp_path / above)
+        assert f"did you mean {tmp_path}/official/VOCdevkit/VOC2007?" in message
+
+
+def test_a_folder_has_no_rows(command, tmp_path):
+    root = folders.photographs(tmp_path / "classes", splits={"train": 2, "val": 1})
+    message = command.error("data", "check", root, "--row", "four steps")
+    assert message == f"error: --row four steps: {root} is a folder or a file; only a recipe has rows"
+
+
+def test_an_empty_split_is_bad(check, tmp_path):
+    """Training refuses it."""
+    root = planting.voc_folder(tmp_path / "voc")
+    (root / "ImageSets" / "Main" / "val.txt").write_text("")
+    found, report = check(root, code=1)
+    assert ("val", "empty split", "") in found
+    assert report["splits"]["val"]["images"] == 0
 
 
 def test_what_is_nothing(command, tmp_path):
