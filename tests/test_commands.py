@@ -58,7 +58,7 @@ test --config resnet/cifar10 --row resnet-20 --model.network.weights FILE --mode
 fit --config quickstart/own_boxes --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip
 fit --config quickstart/own_regions --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip --checkpoint.every 100
 fit --config quickstart/own_regions --row "joint" --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip
-fit --config quickstart/own_boxes --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip --trainer.max_steps 280 --model.schedule.steps 280 --model.network.head.depth 2 --trainer.val_check_interval 280 --model.network.pyramid.backbone lit_vision.models.backbones.resnet.imagenet_basic --model.network.pyramid.backbone.depths "[1, 1, 1, 1]" --model.network.pyramid.backbone.residual true
+fit --config quickstart/own_boxes --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null --data.monitor test --data.bad skip --trainer.max_steps 280 --model.schedule.steps 280 --model.network.head.depth 2 --trainer.val_check_interval 280 --model.network.pyramid.backbone "{class_path: lit_vision.models.backbones.resnet.imagenet_basic, init_args: {depths: [1, 1, 1, 1], residual: true}}"
 test --config quickstart/own_regions --row "refined and voted" --run RUN
 test --config quickstart/own_boxes --row "loss shares" --run RUN
 test --config quickstart/own_regions --row "union"

@@ -77,8 +77,8 @@ The RetinaNet's focal loss on the test images, as Figure 4 of its paper; trained
 lit-vision fit --config quickstart/own_boxes --data.root $LIT_VISION_DATA/bccd --data.train trainval --data.val null \\
   --data.monitor test --data.bad skip --trainer.max_steps 280 --model.schedule.steps 280 --model.network.head.depth 2 \\
   --trainer.val_check_interval 280 \\
-  --model.network.pyramid.backbone lit_vision.models.backbones.resnet.imagenet_basic \\
-  --model.network.pyramid.backbone.depths "[1, 1, 1, 1]" --model.network.pyramid.backbone.residual true
+  --model.network.pyramid.backbone "{{class_path: lit_vision.models.backbones.resnet.imagenet_basic, \\
+  init_args: {{depths: [1, 1, 1, 1], residual: true}}}}"
 lit-vision test --config quickstart/own_boxes --row "loss shares" --run RUN
 ```
 

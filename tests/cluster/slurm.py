@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "srun")
@@ -79,19 +78,15 @@ class Cluster:
         self._run("munged", "--force", *(f"--{name}={self.folder}/munge.{suffix}" for name, suffix in files.items()))
         self._run("slurmctld", "-c")
         for node in NODES:
-            self.start_node(node)
+            self._run("slurmd", "-N", node)
         self._wait("idle nodes", lambda: self._run("sinfo", "-h", "-o", "%D %t") == "2 idle")
-
-    def start_node(self, node: str) -> None:
-        """Starts a node's daemon."""
-        self._run("slurmd", "-N", node)
 
     def stop(self) -> None:
         """Cancels every job and ends the daemons."""
         with contextlib.suppress(subprocess.CalledProcessError):
             self._run("scancel", "--user=root")
         for file in ("slurmd.n1.pid", "slurmd.n2.pid", "slurmctld.pid", "munge.pid"):
-            _kill(self.folder / file, signal.SIGTERM)
+            _end(self.folder / file)
 
     def submit(self, job: Path, place: Path) -> str:
         """Submits a job file from a folder; returns the job's number."""
@@ -106,33 +101,14 @@ class Cluster:
         """How often the job was put back into the queue."""
         return int(self._run("scontrol", "show", "job", job).partition("Restarts=")[2].split()[0])
 
-    def node_of(self, job: str) -> str:
-        """The node, or the first, on which a job runs."""
-        return self._run("squeue", "-h", "-j", job, "-o", "%B")
-
     def wait(self, job: str, *states: str) -> str:
         """Waits for one of some states, which is returned."""
         self._wait(f"job {job} in {states}", lambda: self.state(job) in states)
         return self.state(job)
 
-    def signal(self, job: str, name: str) -> None:
-        """Sends a signal to the processes of a job."""
-        self._run("scancel", f"--signal={name}", job)
-
-    def cancel(self, job: str) -> None:
-        """Cancels a job."""
-        self._run("scancel", job)
-
     def requeue(self, job: str) -> None:
         """Puts a running job back into the queue."""
         self._run("scontrol", "requeue", job)
-
-    def break_node(self, node: str, job: str) -> None:
-        """Ends a node as a power cut does: its daemon and all processes of its job die at once."""
-        _kill(self.folder / f"slurmd.{node}.pid", signal.SIGKILL)
-        for process in _of_job(job):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
 
     def _wait(self, what: str, done) -> None:
         end = time.monotonic() + PATIENCE
@@ -148,20 +124,10 @@ class Cluster:
         return done.stdout.strip()
 
 
-def _kill(file: Path, signum: signal.Signals) -> None:
-    """Signals the daemon whose number a file holds; nothing where there is none."""
+def _end(file: Path) -> None:
+    """Ends the daemon whose number a file holds; nothing where there is none."""
     with contextlib.suppress(OSError, ValueError):
-        os.kill(int(file.read_text()), signum)
-
-
-def _of_job(job: str) -> Iterator[int]:
-    """The job's processes, and the daemons that watch over its steps."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            told = (folder / "cmdline").read_bytes()
-            watches = told.startswith(b"slurmstepd: [" + job.encode() + b".")
-            if watches or f"SLURM_JOB_ID={job}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                yield int(folder.name)
+        os.kill(int(file.read_text()), signal.SIGTERM)
 
 
 def _three_ports() -> list[int]:
