@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LABELS = ("one process", "2 gloo processes", "1, 2 and 3 gloo processes", "not verified")
+LABELS = ("one process", "2 gloo processes", "1, 2 and 3 gloo processes", "SLURM", "not verified")
 
 
 def test_every_promise_has_a_label_and_a_test_or_says_that_it_has_none():
