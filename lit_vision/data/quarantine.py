@@ -28,17 +28,17 @@ class Entry(NamedTuple):
     reason: str = ""
 
 
-def read(path: Path, splits: Iterable[str]) -> dict[str, set[str]]:
+def read(path: Path, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Names of the images to leave out, by split.
 
     Args:
         path: The list.
-        splits: Splits that the data have.
+        known: The data set's images by split, those that are no good too.
 
     Raises:
-        InputError: If it cannot be read, a line is none of ours, or a split is not there.
+        InputError: If it cannot be read, a line is none of ours, or a split or an image is not there.
     """
-    found: dict[str, set[str]] = {split: set() for split in splits}
+    found: dict[str, set[str]] = {split: set() for split in known}
     for line in lists.lines(path):
         if line.startswith("#"):
             continue
@@ -48,6 +48,7 @@ def read(path: Path, splits: Iterable[str]) -> dict[str, set[str]]:
                 f"data.quarantine {path}: expected a split ({', '.join(found)}), a tab and an image; got {line!r:.80}"
             )
         found[split].add(rest.partition("\t")[0].strip())
+    _refuse_unknown(path, found, known)
     return found
 
 
@@ -60,14 +61,8 @@ def text(entries: Iterable[Entry]) -> str:
     return HEAD + "".join(f"{line}\n" for line in lines)
 
 
-def refuse_unknown(path: Path, named: Mapping[str, set[str]], known: Mapping[str, set[str]]) -> None:
-    """Refuses a list that names what is not there: it is of another data set, or a name is misspelt.
-
-    Args:
-        path: The list.
-        named: Its images by split.
-        known: The data set's images by split, those that are no good too.
-    """
+def _refuse_unknown(path: Path, named: Mapping[str, set[str]], known: Mapping[str, set[str]]) -> None:
+    """Refuses a list that names what is not there: it is of another data set, or a name is misspelt."""
     for split, images in named.items():
         if missing := sorted(images - known[split]):
             raise InputError(

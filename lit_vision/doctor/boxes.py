@@ -27,7 +27,7 @@ def find(split: str, found: Annotations, class_names: Sequence[str]) -> Iterator
     empty = np.flatnonzero(np.diff(found.starts.numpy()) == 0).tolist()
     for index in empty:
         yield Problem(
-            split, "image without objects", found.names[index], "nothing is annotated", path=found.path(index)
+            split, "image without objects", found.names[index], "no usable object is annotated", path=found.path(index)
         )
     if len(found) and len(empty) == len(found):
         yield Problem(split, "no objects at all", "", f"none of its {len(found)} images has one")

@@ -21,13 +21,13 @@ def classes(names: Sequence[str]) -> Iterator[Problem]:
 
 
 def unlisted(folders: Iterable[Path], listed: set[Path]) -> Iterator[Problem]:
-    """Images that lie in a folder of the data set, but in no split."""
+    """Images that lie in a folder of the data set and that no split reads."""
     for folder in sorted(set(folders)):
         with os.scandir(folder) as entries:
             there = sorted(entry.name for entry in entries if Path(entry.name).suffix.lower() in SUFFIXES)
         for name in there:
             if folder / name not in listed:
-                yield Problem("", "unlisted image", name, f"{folder / name} is in no split", path=folder / name)
+                yield Problem("", "unlisted image", name, f"{folder / name} is read in no split", path=folder / name)
 
 
 def _plain(name: str) -> str:

@@ -27,6 +27,11 @@ def check(command, tmp_path):
     return run
 
 
+def missed_and_invented(planted, found):
+    """What was planted and not found, and what was found and not planted."""
+    return planted - set(found), set(surprising(found)) - planted
+
+
 def surprising(found):
     """Without what is true of every tiny set, and small ones within it."""
     return [each for each in found if each[1] not in OF_SMALL_SETS]
@@ -58,8 +63,7 @@ def test_a_space_around_a_class_name_is_a_note_beside_classes_that_are_alike():
 def test_every_fault_of_a_voc_folder_is_found(check, tmp_path):
     planted = planting.plant_voc(planting.voc_folder(tmp_path / "voc"))
     found, report = check(tmp_path / "voc", code=1)
-    missed, invented = planted - set(found), set(surprising(found)) - planted
-    assert (missed, invented) == (set(), set())
+    assert missed_and_invented(planted, found) == (set(), set())
     texts = {(each["kind"], each["image"]): each["text"] for each in report["problems"]}
     assert texts["missing image", "000014"] == "image 000014.jpg: there is no such file; there is 000014.gif"
     assert texts["alike class names", ""] == "'Person' and 'person' are two classes"
@@ -73,8 +77,7 @@ def test_every_fault_of_a_voc_folder_is_found(check, tmp_path):
 def test_every_fault_of_coco_files_is_found(check, tmp_path):
     planted = planting.plant_coco(planting.coco_folder(tmp_path / "coco"))
     found, report = check(tmp_path / "coco", code=1)
-    missed, invented = planted - set(found), set(surprising(found)) - planted
-    assert (missed, invented) == (set(), set())
+    assert missed_and_invented(planted, found) == (set(), set())
     texts = {(each["kind"], each["image"]): each["text"] for each in report["problems"]}
     assert texts["missing image", "013.jpg"].endswith("there is no such file; there is 013.JPG")
     assert texts["swapped corners", "002.jpg"].endswith("or its lower above its upper")
@@ -83,8 +86,7 @@ def test_every_fault_of_coco_files_is_found(check, tmp_path):
 def test_every_fault_of_class_folders_is_found(check, tmp_path):
     planted = planting.plant_classes(planting.class_folders(tmp_path / "classes"))
     found, _ = check(tmp_path / "classes", code=1)
-    missed, invented = planted - set(found), set(surprising(found)) - planted
-    assert (missed, invented) == (set(), set())
+    assert missed_and_invented(planted, found) == (set(), set())
 
 
 def test_different_categories_are_told_whatever_else_is_there(check, tmp_path):
