@@ -11,6 +11,7 @@ from lit_vision.data.base import ImageData
 from lit_vision.data.boxes import BoxData
 from lit_vision.data.coco import CocoFormat
 from lit_vision.data.formats.findings import Reading
+from lit_vision.data.image_folder import ImageFolder
 from lit_vision.data.module import DataModule
 from lit_vision.data.pipelines import scenes
 from lit_vision.data.pipelines.pipeline import Split, named
@@ -82,6 +83,8 @@ def _empty(splits: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
 
 def _classes(data: DataModule[Any], report: Report) -> dict[str, Images]:
     assert isinstance(data, ImageData)
+    if isinstance(data, ImageFolder):
+        report.add(names.unread(data.folders))
     found = {}
     for name, split in data.read().items():
         found[name] = _images_of(split)

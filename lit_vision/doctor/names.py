@@ -1,7 +1,7 @@
 """Class names that differ only in case or spaces, and files that nobody lists."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lit_vision.data.image_folder import SUFFIXES
@@ -28,6 +28,23 @@ def unlisted(folders: Iterable[Path], listed: set[Path]) -> Iterator[Problem]:
         for name in there:
             if folder / name not in listed:
                 yield Problem("", "unlisted image", name, f"{folder / name} is read in no split", path=folder / name)
+
+
+def unread(splits: Mapping[str, Path]) -> Iterator[Problem]:
+    """Folders beside `train` that are no split, such as `valid`: nothing in them is looked at.
+
+    Args:
+        splits: Folder of each split.
+    """
+    train = splits["train"]
+    if train.name != "train":
+        return  # one folder of class folders, or named one by one
+    for folder in sorted(train.parent.iterdir()):
+        if folder.is_dir() and folder not in splits.values() and not folder.name.startswith("."):
+            text = (
+                f"{folder} is not read; splits are the folders train, val and test, or what data.val names"
+            )
+            yield Problem("", "unread folder", "", text)
 
 
 def _plain(name: str) -> str:

@@ -212,6 +212,15 @@ def test_what_was_seen_under_another_limit_is_looked_at_again(check, tmp_path, m
         assert surprising(found) == [("train", "decompression bomb", "ant/001.jpg")] * bombs
 
 
+def test_a_folder_that_is_no_split_is_noted(check, tmp_path):
+    root = planting.class_folders(tmp_path / "classes")
+    (root / "val").rename(root / "valid")
+    found, report = check(root)
+    assert ("", "unread folder", "") in found
+    (text,) = (each["text"] for each in report["problems"] if each["kind"] == "unread folder")
+    assert text.startswith(f"{root}/valid is not read; splits are the folders train, val and test")
+
+
 def test_layouts(tmp_path):
     planting.voc_folder(tmp_path / "voc")
     assert layout.guess(tmp_path / "voc")["init_args"] == {
