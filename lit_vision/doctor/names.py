@@ -41,9 +41,7 @@ def unread(splits: Mapping[str, Path]) -> Iterator[Problem]:
         return  # one folder of class folders, or named one by one
     for folder in sorted(train.parent.iterdir()):
         if folder.is_dir() and folder not in splits.values() and not folder.name.startswith("."):
-            text = (
-                f"{folder} is not read; splits are the folders train, val and test, or what data.val names"
-            )
+            text = f"{folder} is not read; splits are the folders train, val and test, or what data.val names"
             yield Problem("", "unread folder", "", text)
 
 
